@@ -1,0 +1,270 @@
+"""Taxonomy: a tree over a LabelSpace, its training targets and masks, its marginals and its hard routing.
+
+A *decision* asks, where its parent node holds, which of its children hold too. Findings are not exclusive, so a
+decision is one Bernoulli variable a child and not a softmax. With ``q(v)`` the probability of node ``v`` given
+its parent, the probability of a finding is the product of ``q`` along its path from the root, added up in log
+space (Redmon and Farhadi, YOLO9000, CVPR 2017, section 4; Chen et al., Deep hierarchical multi-label
+classification of chest X-ray images, MIDL 2019, equation 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chestxpert.errors import LabelError
+from chestxpert.labels import LabelSpace
+
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+
+MAJORITY = ("Atelectasis", "Effusion", "Infiltration", "Mass", "Nodule")
+"""The five findings that the original study's decision B tells apart from 'minority'."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One question of the tree: where `parent` holds (None: always), which of `children` hold?"""
+
+    name: str
+    parent: str | None
+    children: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """A tree over the findings of a label space.
+
+    Parameters
+    ----------
+    name : str
+    label_space : LabelSpace
+    decisions : tuple of Decision
+        Parents before children. Exactly one decision has no parent. If the label space has a `no_finding`, that
+        decision has one child, the node 'any finding', whose absence it is.
+
+    Raises
+    ------
+    LabelError
+        If a finding is missing or stands twice, or a parent is unknown; the message names the node.
+    """
+
+    name: str
+    label_space: LabelSpace
+    decisions: tuple[Decision, ...]
+
+    def __post_init__(self) -> None:
+        seen: list[str] = []
+        for decision in self.decisions:
+            if (decision.parent is None) != (decision is self.decisions[0]):
+                raise LabelError(
+                    f"Taxonomy '{self.name}': exactly the first decision is at the root, but decision "
+                    f"'{decision.name}' has parent {decision.parent}."
+                )
+            if decision.parent is not None and decision.parent not in seen:
+                raise LabelError(
+                    f"Taxonomy '{self.name}': decision '{decision.name}' hangs below '{decision.parent}', which no "
+                    "earlier decision has as a child."
+                )
+            seen.extend(decision.children)
+        self._check_nodes(seen)
+
+    def _check_nodes(self, nodes: list[str]) -> None:
+        twice = sorted({node for node in nodes if nodes.count(node) > 1})
+        if twice:
+            raise LabelError(f"Taxonomy '{self.name}': {', '.join(twice)} stands twice; a node has one parent.")
+        inner = {decision.parent for decision in self.decisions}
+        leaves = [node for node in nodes if node not in inner]
+        missing = sorted(set(self.label_space.findings) - set(leaves))
+        unknown = sorted(set(leaves) - set(self.label_space.findings))
+        if missing or unknown:
+            raise LabelError(
+                f"Taxonomy '{self.name}' must end in each finding of '{self.label_space.name}' once. "
+                f"Missing: {', '.join(missing) or 'none'}; not findings: {', '.join(unknown) or 'none'}."
+            )
+        if self.label_space.no_finding is not None and len(self.decisions[0].children) != 1:
+            raise LabelError(
+                f"Taxonomy '{self.name}': the root decision '{self.decisions[0].name}' needs one child (any finding), "
+                f"since '{self.label_space.no_finding}' is its absence."
+            )
+
+    @cached_property
+    def nodes(self) -> tuple[str, ...]:
+        """Every node below the root: the children of each decision, in order (M of them)."""
+        return tuple(node for decision in self.decisions for node in decision.children)
+
+    @cached_property
+    def leaves(self) -> tuple[str, ...]:
+        """The nodes that are findings, in node order."""
+        inner = {decision.parent for decision in self.decisions}
+        return tuple(node for node in self.nodes if node not in inner)
+
+    def decision_of(self, node: str) -> Decision:
+        """The decision that has `node` among its children; LabelError if there is none."""
+        for decision in self.decisions:
+            if node in decision.children:
+                return decision
+        raise LabelError(f"Taxonomy '{self.name}' has no node '{node}'. It has: {', '.join(self.nodes)}.")
+
+    def parent(self, node: str) -> str | None:
+        """The node above `node`, or None just below the root."""
+        return self.decision_of(node).parent
+
+    def ancestors(self, node: str) -> tuple[str, ...]:
+        """Nodes above `node`, nearest the root first, without `node` itself."""
+        parent = self.parent(node)
+        return () if parent is None else (*self.ancestors(parent), parent)
+
+    def columns(self, decision: str) -> slice:
+        """Columns of the decision called `decision` in every (N, M) array over `nodes`."""
+        start = 0
+        for candidate in self.decisions:
+            if candidate.name == decision:
+                return slice(start, start + len(candidate.children))
+            start += len(candidate.children)
+        raise LabelError(f"Taxonomy '{self.name}' has no decision '{decision}'.")
+
+    @cached_property
+    def _paths(self) -> npt.NDArray[np.float64]:
+        """(M, M): row v is 1 at v and at each of its ancestors."""
+        paths = np.zeros((len(self.nodes), len(self.nodes)))
+        for row, node in enumerate(self.nodes):
+            for other in (*self.ancestors(node), node):
+                paths[row, self.nodes.index(other)] = 1.0
+        return paths
+
+    @cached_property
+    def _finding_columns(self) -> list[int]:
+        """For each finding in label order, its column among `nodes`."""
+        return [self.nodes.index(finding) for finding in self.label_space.findings]
+
+    def targets(self, labels: BoolArray) -> BoolArray:
+        """Whether each node holds: a finding where it is labelled, an inner node where any finding below it is.
+
+        Parameters
+        ----------
+        labels : (N, K) bool array in label order
+
+        Returns
+        -------
+        (N, M) bool array in node order
+        """
+        leaves = np.zeros((len(labels), len(self.nodes)), dtype=np.bool_)
+        for finding, column in zip(self.label_space.findings, self._finding_columns, strict=True):
+            leaves[:, column] = labels[:, self.label_space.labels.index(finding)]
+        return np.asarray(leaves @ self._paths > 0)
+
+    def mask(self, labels: BoolArray) -> BoolArray:
+        """(N, M) bool: whether the parent of each node holds, so that its decision is asked at all."""
+        targets = self.targets(labels)
+        mask = np.ones_like(targets)
+        for decision in self.decisions:
+            if decision.parent is not None:
+                parent = targets[:, self.nodes.index(decision.parent)]
+                mask[:, self.columns(decision.name)] = parent[:, None]
+        return mask
+
+    def log_marginals(self, logits: npt.ArrayLike) -> FloatArray:
+        """Log-probability of each label from the logits of the conditional probabilities.
+
+        Parameters
+        ----------
+        logits : (N, M) array of real numbers in node order
+
+        Returns
+        -------
+        (N, K) float64 array in label order, each at most 0; no finding is ever likelier than a node above it.
+        """
+        values = np.asarray(logits, dtype=np.float64)
+        log_nodes = -np.logaddexp(0.0, -values) @ self._paths.T
+        result = np.empty((len(values), len(self.label_space)))
+        for finding, column in zip(self.label_space.findings, self._finding_columns, strict=True):
+            result[:, self.label_space.labels.index(finding)] = log_nodes[:, column]
+        if self.label_space.no_finding is not None:
+            # log(1 - sigmoid(x)) = log sigmoid(-x), exact where 1 - p would cancel.
+            result[:, self.label_space.labels.index(self.label_space.no_finding)] = -np.logaddexp(0.0, values[:, 0])
+        return result
+
+    def marginals(self, logits: npt.ArrayLike) -> FloatArray:
+        """(N, K) float64 probabilities: the exponential of `log_marginals`."""
+        return np.exp(self.log_marginals(logits))
+
+    def marginals_from_conditionals(self, conditionals: npt.ArrayLike) -> FloatArray:
+        """(N, K) probabilities from (N, M) conditional probabilities in [0, 1]; for stored predictions."""
+        given = np.asarray(conditionals, dtype=np.float64)
+        result = np.empty((len(given), len(self.label_space)))
+        for finding, column in zip(self.label_space.findings, self._finding_columns, strict=True):
+            path = self._paths[column] > 0
+            result[:, self.label_space.labels.index(finding)] = given[:, path].prod(axis=1)
+        if self.label_space.no_finding is not None:
+            result[:, self.label_space.labels.index(self.label_space.no_finding)] = 1.0 - given[:, 0]
+        return result
+
+    def route(self, conditionals: npt.ArrayLike, thresholds: npt.ArrayLike) -> BoolArray:
+        """Decisions by hard routing: a decision is asked only where its parent was decided to hold.
+
+        Parameters
+        ----------
+        conditionals : (N, M) array of probabilities in [0, 1]
+        thresholds : (M,) array; a node is on from its threshold upwards, if its parent is on
+
+        Returns
+        -------
+        (N, K) bool array in label order; no finding holds exactly where the root's child is off.
+        """
+        own = np.asarray(conditionals) >= np.asarray(thresholds)
+        on = (own.astype(np.float64) @ self._paths.T) >= self._paths.sum(axis=1)
+        result = np.zeros((len(own), len(self.label_space)), dtype=np.bool_)
+        for finding, column in zip(self.label_space.findings, self._finding_columns, strict=True):
+            result[:, self.label_space.labels.index(finding)] = on[:, column]
+        if self.label_space.no_finding is not None:
+            result[:, self.label_space.labels.index(self.label_space.no_finding)] = ~on[:, 0]
+        return result
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that `from_dict` reads back, for JSON and parquet metadata."""
+        return {
+            "name": self.name,
+            "label_space": self.label_space.to_dict(),
+            "decisions": [
+                {"name": d.name, "parent": d.parent, "children": list(d.children)} for d in self.decisions
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Taxonomy:
+        """Taxonomy written by `to_dict`; LabelError if a part is missing."""
+        try:
+            decisions = tuple(
+                Decision(str(d["name"]), d["parent"], tuple(d["children"])) for d in values["decisions"]
+            )
+            return cls(str(values["name"]), LabelSpace.from_dict(values["label_space"]), decisions)
+        except (KeyError, TypeError) as error:
+            raise LabelError(f"This is no stored taxonomy ({error!r}). Was the file made elsewhere?") from error
+
+
+def study_taxonomy(label_space: LabelSpace, majority: Sequence[str] = MAJORITY) -> Taxonomy:
+    """Tree of the original study: A finding or none; B `majority` or 'minority'; C the other findings."""
+    common = tuple(label_space.canonical(name) for name in majority)
+    rare = tuple(finding for finding in label_space.findings if finding not in common)
+    return Taxonomy(
+        name="study",
+        label_space=label_space,
+        decisions=(
+            Decision("A", None, ("finding",)),
+            Decision("B", "finding", (*common, "minority")),
+            Decision("C", "minority", rare),
+        ),
+    )
+
+
+def taxonomy(name: str, label_space: LabelSpace) -> Taxonomy:
+    """Built-in taxonomy called `name` over `label_space`; LabelError lists what there is."""
+    if name == "study":
+        return study_taxonomy(label_space)
+    raise LabelError(f"There is no taxonomy '{name}'. There is: study.")
