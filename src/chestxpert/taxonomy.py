@@ -29,7 +29,7 @@ MAJORITY = ("Atelectasis", "Effusion", "Infiltration", "Mass", "Nodule")
 
 @dataclass(frozen=True)
 class Decision:
-    """One question of the tree: where `parent` holds (None: always), which of `children` hold?"""
+    """One question of the tree: which of `children` hold, where `parent` holds (None: always)."""
 
     name: str
     parent: str | None
@@ -231,18 +231,14 @@ class Taxonomy:
         return {
             "name": self.name,
             "label_space": self.label_space.to_dict(),
-            "decisions": [
-                {"name": d.name, "parent": d.parent, "children": list(d.children)} for d in self.decisions
-            ],
+            "decisions": [{"name": d.name, "parent": d.parent, "children": list(d.children)} for d in self.decisions],
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Taxonomy:
         """Taxonomy written by `to_dict`; LabelError if a part is missing."""
         try:
-            decisions = tuple(
-                Decision(str(d["name"]), d["parent"], tuple(d["children"])) for d in values["decisions"]
-            )
+            decisions = tuple(Decision(str(d["name"]), d["parent"], tuple(d["children"])) for d in values["decisions"])
             return cls(str(values["name"]), LabelSpace.from_dict(values["label_space"]), decisions)
         except (KeyError, TypeError) as error:
             raise LabelError(f"This is no stored taxonomy ({error!r}). Was the file made elsewhere?") from error
