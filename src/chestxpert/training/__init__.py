@@ -1,0 +1,1 @@
+"""Training: the loop, what feeds it, and the run folder it leaves behind."""

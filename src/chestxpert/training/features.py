@@ -1,0 +1,137 @@
+"""Features of a fixed backbone, computed once and kept beside the data.
+
+Every recipe and every seed of a study reads the same file, so a frozen comparison pays for the backbone once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from chestxpert.errors import StoreError
+from chestxpert.files import replace_when_whole, write_json
+from chestxpert.models.classifier import Classifier
+from chestxpert.recipe import Augment
+from chestxpert.training.engine import Engine, stream_seed
+from chestxpert.training.sources import PixelSource, batches_of
+
+IntArray = npt.NDArray[np.int64]
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class FeatureCache:
+    """Features (float16) of a cohort.
+
+    Attributes
+    ----------
+    plain : (N, D) array in cohort order
+    views : (V, N_train, D) array of augmented views of the training rows
+    """
+
+    plain: npt.NDArray[np.float16]
+    views: npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class FeatureJob:
+    """Everything that decides the features, and so the name of their folder."""
+
+    backbone: str
+    pixels: str
+    rows: str
+    train_rows: str
+    augment: Augment
+    views: int
+    dtype: str
+
+    @property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def array_fingerprint(array: npt.NDArray[np.generic]) -> str:
+    """Twelve hexadecimal digits of an array's content."""
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:12]
+
+
+def weights_fingerprint(module: torch.nn.Module) -> str:
+    """Twelve hexadecimal digits that change with any weight or buffer of `module`."""
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def passes_needed(folder: Path, job: FeatureJob, rows: int, train_rows: int) -> int:
+    """Images that still have to go through the backbone for `job`."""
+    missing_views = sum(not _view_path(folder / job.key, view).is_file() for view in range(1, job.views + 1))
+    return missing_views * train_rows + (0 if _view_path(folder / job.key, 0).is_file() else rows)
+
+
+def cached_features(
+    folder: Path,
+    job: FeatureJob,
+    network: Classifier,
+    source: PixelSource,
+    rows: IntArray,
+    train_rows: IntArray,
+    engine: Engine,
+    tick: Callable[[int], None],
+) -> FeatureCache:
+    """Features for `job` from `folder`, computing what is missing; a cut-off computation goes on view by view.
+
+    Raises
+    ------
+    StoreError
+        If the folder cannot be written to.
+    """
+    target = folder / job.key
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        write_json(target / "features.json", asdict(job))
+        for view in range(job.views + 1):
+            if not _view_path(target, view).is_file():
+                features = _view(view, network, source, rows if view == 0 else train_rows, engine, tick)
+                with replace_when_whole(_view_path(target, view)) as aside, aside.open("wb") as file:
+                    np.save(file, features)
+    except OSError as error:
+        raise StoreError(
+            f"Features cannot be kept in {target} ({error}). Free some space there or make the folder writable."
+        ) from error
+    return _load(target, job.views)
+
+
+def _load(target: Path, views: int) -> FeatureCache:
+    plain = np.load(_view_path(target, 0), mmap_mode="r")
+    augmented = [np.load(_view_path(target, view), mmap_mode="r") for view in range(1, views + 1)]
+    return FeatureCache(plain, np.stack(augmented) if augmented else np.empty((0, 0, plain.shape[1]), np.float16))
+
+
+def _view_path(target: Path, view: int) -> Path:
+    return target / ("plain.npy" if view == 0 else f"view-{view}.npy")
+
+
+def _view(
+    view: int, network: Classifier, source: PixelSource, rows: IntArray, engine: Engine, tick: Callable[[int], None]
+) -> npt.NDArray[np.float16]:
+    """Features (n, D) of `rows`, plain (view 0) or augmented by the stream that `view` names."""
+    generator = torch.Generator().manual_seed(stream_seed(0, "view", view))
+    network.eval()
+    parts = []
+    for batch in batches_of(rows, BATCH):
+        with torch.inference_mode(), engine.autocast():
+            images = source.load(batch) if view == 0 else source.load_augmented(batch, generator)
+            features = network.forward_features(network.normalise(images))
+        parts.append(features.float().cpu().numpy().astype(np.float16))
+        tick(len(batch))
+    return np.concatenate(parts)

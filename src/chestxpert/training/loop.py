@@ -1,0 +1,227 @@
+"""The training loop: read it from top to bottom.
+
+All randomness of an epoch comes from streams named by run seed, network and epoch, so a run that was killed
+and resumed draws what it would have drawn.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from chestxpert.errors import RunError
+from chestxpert.imbalance.losses import LOSSES
+from chestxpert.imbalance.weights import pos_weight
+from chestxpert.models.classifier import Classifier
+from chestxpert.progress import Tick
+from chestxpert.recipe import Recipe
+from chestxpert.training.checkpoints import Checkpoints, learned_state
+from chestxpert.training.engine import Engine, stream_seed
+from chestxpert.training.schedule import build_optimizer, learning_rate_factor, set_learning_rate
+from chestxpert.training.sources import Source
+from chestxpert.training.task import IntArray, Task
+
+EVAL_BATCH = 128
+
+EpochLine = dict[str, str | int | float | None]
+"""One line of metrics.jsonl."""
+
+
+@dataclass
+class FitState:
+    """What survives an interruption, apart from weights and optimiser."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_score: float = -math.inf
+    seconds: float = 0.0
+    image_passes: int = 0
+    lines: list[EpochLine] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains one network on one task.
+
+    Parameters
+    ----------
+    network : Classifier, on the engine's device
+    task, source : what is asked, and where its inputs come from
+    train_rows, val_rows : int arrays of cohort rows; repeats in `train_rows` are copies
+    recipe, seed, engine : how
+    """
+
+    def __init__(
+        self,
+        network: Classifier,
+        task: Task,
+        source: Source,
+        train_rows: IntArray,
+        val_rows: IntArray,
+        recipe: Recipe,
+        seed: int,
+        engine: Engine,
+    ) -> None:
+        if len(train_rows) < 2:
+            raise RunError(
+                f"Network '{task.name}' has {len(train_rows)} training rows and needs at least 2. "
+                "Use more data, or a recipe that thins less."
+            )
+        self.network, self.task, self.source = network, task, source
+        self.train_rows, self.val_rows = train_rows, val_rows
+        self.recipe, self.seed, self.engine = recipe, seed, engine
+        self.optimizer = build_optimizer(network, recipe.optimizer)
+        self.loss = LOSSES[recipe.loss.kind]
+        self.targets = torch.from_numpy(task.targets.astype(np.float32)).to(engine.device)
+        self.known = torch.from_numpy(task.known).to(engine.device)
+        self.weight = self._positive_weight()
+        self.steps_per_epoch = source.passes * -(-len(train_rows) // recipe.batch_size)
+        self.state = FitState()
+
+    def _positive_weight(self) -> torch.Tensor | None:
+        if self.recipe.loss.pos_weight == "none":
+            return None
+        weight = pos_weight(self.task.targets[self.train_rows], self.task.known[self.train_rows])
+        return torch.from_numpy(weight).to(self.engine.device)
+
+    def fit(
+        self, checkpoints: Checkpoints, report: Callable[[FitState], None], tick: Tick = lambda images: None
+    ) -> FitState:
+        """Train until the epochs or the patience are used up; leaves the best weights in the network.
+
+        Parameters
+        ----------
+        checkpoints : where to keep the last epoch, to go on from if there is one, and the best
+        report : called after each epoch, once it is safely stored
+        tick : called after each step with the number of images it took
+        """
+        self._resume(checkpoints)
+        while self.state.epoch < self.recipe.epochs and not self._patience_is_over():
+            started = time.perf_counter()
+            epoch = self.state.epoch + 1
+            train_loss = self._train_epoch(epoch, tick)
+            val_loss, val_ap, val_auroc = self._validate()
+            self._keep_if_best(epoch, _score(val_ap, val_loss), checkpoints)
+            self.engine.synchronise()
+            seconds = time.perf_counter() - started
+            self.state.epoch = epoch
+            self.state.seconds += seconds
+            self.state.image_passes += self.source.passes * len(self.train_rows)
+            self.state.lines.append(
+                {
+                    "network": self.task.name,
+                    "epoch": epoch,
+                    "train_loss": train_loss,
+                    "val_loss": _or_none(val_loss),
+                    "val_macro_ap": _or_none(val_ap),
+                    "val_macro_auroc": _or_none(val_auroc),
+                    "lr": self.optimizer.param_groups[-1]["lr"],
+                    "seconds": round(seconds, 3),
+                }
+            )
+            self._save_last(checkpoints)
+            report(self.state)
+        self.network.load_state_dict(checkpoints.load_best(), strict=False)
+        return self.state
+
+    def _keep_if_best(self, epoch: int, score: float, checkpoints: Checkpoints) -> None:
+        if score > self.state.best_score or math.isnan(score):
+            self.state.best_score, self.state.best_epoch = score, epoch
+            checkpoints.save_best(learned_state(self.network), {"network": self.task.name, "epoch": epoch})
+
+    def _train_epoch(self, epoch: int, tick: Tick) -> float:
+        """One epoch of steps; returns the mean training loss."""
+        seed = stream_seed(self.seed, self.task.name, "epoch", epoch)
+        generator = torch.Generator().manual_seed(seed)
+        step = (epoch - 1) * self.steps_per_epoch
+        total = torch.zeros((), device=self.engine.device)
+        batches = 0
+        self.network.train()
+        with self.engine.seeded(seed):
+            for inputs, rows in self.source.train_batches(self.train_rows, self.recipe.batch_size, generator):
+                self._set_rate(step)
+                total += self.step(inputs, rows)
+                step, batches = step + 1, batches + 1
+                tick(len(rows))
+        return float(total) / batches
+
+    def step(self, inputs: torch.Tensor, rows: IntArray) -> torch.Tensor:
+        """One optimiser step on a batch; returns its loss, still on the device."""
+        index = torch.from_numpy(rows).to(self.engine.device)
+        with self.engine.autocast():
+            logits = self.source.forward(self.network, inputs)
+        loss = self.loss(logits, self.targets[index], self.known[index], self.weight)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.recipe.optimizer.clip > 0:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimizer.clip)
+        self.optimizer.step()
+        return loss.detach()
+
+    def _set_rate(self, step: int) -> None:
+        steps = self.recipe.epochs * self.steps_per_epoch
+        set_learning_rate(self.optimizer, learning_rate_factor(step, steps, self.recipe.optimizer.warmup))
+
+    def _validate(self) -> tuple[float, float, float]:
+        """Loss, macro average precision and macro AUROC on the validation rows; NaN where there are none."""
+        if len(self.val_rows) == 0:
+            return math.nan, math.nan, math.nan
+        logits = self.predict(self.val_rows)
+        loss = self.loss(
+            torch.from_numpy(logits),
+            self.targets[torch.from_numpy(self.val_rows)].cpu(),
+            self.known[torch.from_numpy(self.val_rows)].cpu(),
+            None if self.weight is None else self.weight.cpu(),
+        )
+        return float(loss), *self.task.score(logits.astype(np.float64), self.val_rows)
+
+    def predict(self, rows: IntArray) -> npt.NDArray[np.float32]:
+        """Logits (n, M) of `rows`, without augmentation or dropout."""
+        return np.concatenate(list(predict_batches(self.network, self.source, rows, self.engine)))
+
+    def _patience_is_over(self) -> bool:
+        return self.state.epoch - self.state.best_epoch >= self.recipe.patience and self.state.epoch > 0
+
+    def _save_last(self, checkpoints: Checkpoints) -> None:
+        checkpoints.save_last(
+            {
+                "state": vars(self.state),
+                "network": learned_state(self.network),
+                "optimizer": self.optimizer.state_dict(),
+            }
+        )
+
+    def _resume(self, checkpoints: Checkpoints) -> None:
+        stored = checkpoints.load_last()
+        if stored is not None:
+            self.network.load_state_dict(stored["network"], strict=False)
+            self.optimizer.load_state_dict(stored["optimizer"])
+            self.state = FitState(**stored["state"])
+
+
+def predict_batches(
+    network: Classifier, source: Source, rows: IntArray, engine: Engine
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Logits of `rows`, batch after batch, in order."""
+    network.eval()
+    for inputs, _ in source.eval_batches(rows, EVAL_BATCH):
+        with torch.inference_mode(), engine.autocast():
+            logits = source.forward(network, inputs)
+        yield logits.float().cpu().numpy()
+
+
+def _score(val_ap: float, val_loss: float) -> float:
+    """What 'best' means: validation macro average precision; without positives, the lower loss.
+
+    NaN without any validation row: then every epoch replaces the one before, and the last is kept.
+    """
+    return -val_loss if math.isnan(val_ap) else val_ap
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,202 @@
+"""NetworkKit: backbone, pixels and features that the networks of a run, and the runs of a study, share."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from chestxpert.dataset import Dataset
+from chestxpert.models.backbones import Backbone, create_backbone, resolve_auto
+from chestxpert.models.classifier import Classifier, build_classifier
+from chestxpert.pixels.store import ImageStore
+from chestxpert.progress import SILENT, Progress
+from chestxpert.recipe import Recipe
+from chestxpert.training.engine import Engine, stream_seed
+from chestxpert.training.features import (
+    FeatureCache,
+    FeatureJob,
+    array_fingerprint,
+    cached_features,
+    passes_needed,
+    weights_fingerprint,
+)
+from chestxpert.training.loop import Trainer
+from chestxpert.training.sources import FeatureSource, PixelSource, Source
+from chestxpert.training.task import IntArray, Task
+
+
+@dataclass(frozen=True)
+class NetworkKit:
+    """What can be shared between networks because training does not change it.
+
+    Attributes
+    ----------
+    recipe : the first recipe that asked; `shared_key` says which others may use the same kit
+    backbone : with its starting weights, never trained itself: every network gets a copy
+    store : the pixels at the recipe's size
+    """
+
+    recipe: Recipe
+    dataset: Dataset
+    backbone: Backbone
+    store: ImageStore
+    engine: Engine
+    progress: Progress
+
+    @classmethod
+    def create(
+        cls,
+        recipe: Recipe,
+        dataset: Dataset,
+        progress: Progress = SILENT,
+        engine: Engine | None = None,
+        backbone_name: str | None = None,
+    ) -> NetworkKit:
+        """Fetch or read the backbone's weights and bring the pixels to the recipe's size.
+
+        `backbone_name` stands in for the recipe's own, for example to go on with what 'auto' once became.
+        """
+        name = backbone_name or recipe.backbone
+        name = resolve_auto() if name == "auto" else name
+        backbone = create_backbone(name, recipe.weights)
+        progress.note(f"backbone: {backbone.name}, weights: {backbone.source}")
+        store = dataset.store if recipe.size is None else dataset.store.at_size(recipe.size)
+        return cls(recipe, dataset, backbone, store, engine or Engine.create(recipe.precision), progress)
+
+    @staticmethod
+    def shared_key(recipe: Recipe) -> tuple[object, ...]:
+        """Recipes with equal keys can share a kit."""
+        return (recipe.backbone, recipe.weights, recipe.size, recipe.views, recipe.augment, recipe.precision)
+
+    @property
+    def size(self) -> int:
+        """Side of the images in pixels."""
+        return self.store.size
+
+    @property
+    def pixels_fingerprint(self) -> str:
+        """Fingerprint of the pixels at this size."""
+        return self.store.fingerprint
+
+    def describe_backbone(self) -> dict[str, Any]:
+        """Plain values: what was asked for, what it became, where its weights came from."""
+        return {
+            "requested": self.recipe.backbone,
+            "name": self.backbone.name,
+            "source": self.backbone.source,
+            "weights_fingerprint": self._backbone_fingerprint,
+        }
+
+    @cached_property
+    def _backbone_fingerprint(self) -> str:
+        return weights_fingerprint(self.backbone)
+
+    @cached_property
+    def _store_rows(self) -> IntArray:
+        return self.dataset.pixel_rows(self.dataset.cohort.table["image_id"].to_numpy())
+
+    @cached_property
+    def _pixel_source(self) -> PixelSource:
+        return PixelSource(self.store.pixels, self._store_rows, self.recipe.augment, self.engine)
+
+    @cached_property
+    def _feature_job(self) -> FeatureJob:
+        cohort = self.dataset.cohort
+        return FeatureJob(
+            backbone=self._backbone_fingerprint,
+            pixels=self.store.fingerprint,
+            rows=array_fingerprint(self._store_rows),
+            train_rows=array_fingerprint(cohort.rows("train")),
+            augment=self.recipe.augment,
+            views=self.recipe.views,
+            dtype=str(self.engine.dtype),
+        )
+
+    @property
+    def _feature_folder(self) -> Path:
+        return self.dataset.folder / "features"
+
+    def feature_passes(self) -> int:
+        """Images that must go through the backbone before frozen training can start."""
+        cohort = self.dataset.cohort
+        return passes_needed(self._feature_folder, self._feature_job, len(cohort), len(cohort.rows("train")))
+
+    @cached_property
+    def _features(self) -> FeatureCache:
+        cohort, train_rows = self.dataset.cohort, self.dataset.cohort.rows("train")
+        network = self.engine.place(copy.deepcopy(self.classifier(self.recipe, (1,), seed=0)))
+        with self.progress.bar("features of the fixed backbone", self.feature_passes()) as tick:
+            return cached_features(
+                self._feature_folder,
+                self._feature_job,
+                network,
+                self._pixel_source,
+                np.arange(len(cohort)),
+                train_rows,
+                self.engine,
+                tick,
+            )
+
+    @cached_property
+    def _feature_source(self) -> FeatureSource:
+        return FeatureSource(self._features.plain, self._features.views, self.dataset.cohort.rows("train"), self.engine)
+
+    def source(self, recipe: Recipe) -> Source:
+        """Where the recipe's batches come from."""
+        return self._feature_source if recipe.freeze else self._pixel_source
+
+    def classifier(self, recipe: Recipe, groups: tuple[int, ...], seed: int) -> Classifier:
+        """A new network with the backbone's weights and heads drawn from `seed`; its backbone fixed if frozen."""
+        # A frozen backbone is read only, so its networks may share one.
+        backbone = self.backbone if recipe.freeze else copy.deepcopy(self.backbone)
+        return build_classifier(backbone, recipe.head, groups, seed=seed, freeze=recipe.freeze)
+
+    def trainer(self, recipe: Recipe, task: Task, train_rows: IntArray, seed: int) -> Trainer:
+        """Everything in place to train `task`."""
+        network = self.classifier(recipe, task.groups, stream_seed(seed, task.name, "weights"))
+        validation = self.dataset.cohort.rows("val")
+        return Trainer(
+            network=self.engine.place(network),
+            task=task,
+            source=self.source(recipe),
+            train_rows=train_rows,
+            val_rows=validation[task.eligible[validation]],
+            recipe=recipe,
+            seed=seed,
+            engine=self.engine,
+        )
+
+    def count_parameters(self, networks: list[Classifier]) -> int:
+        """Numbers that a prediction needs; a backbone that several networks share counts once."""
+        seen = {id(p): p.numel() for network in networks for p in network.parameters()}
+        return sum(seen.values())
+
+    def milliseconds_an_image(self, networks: list[Classifier], images: int = 32, repeats: int = 3) -> float:
+        """Time to predict one image, in a batch of `images`, through every network: the fastest of `repeats`."""
+        rows = np.resize(np.arange(len(self.dataset.cohort)), images)
+        times = []
+        for _ in range(repeats + 1):  # the first one warms up
+            self.engine.synchronise()
+            started = time.perf_counter()
+            self._predict_once(networks, rows)
+            self.engine.synchronise()
+            times.append(time.perf_counter() - started)
+        return 1000.0 * min(times[1:]) / images
+
+    def _predict_once(self, networks: list[Classifier], rows: IntArray) -> None:
+        features: dict[int, torch.Tensor] = {}
+        with torch.inference_mode(), self.engine.autocast():
+            images = self._pixel_source.load(rows)
+            for network in networks:
+                network.eval()
+                key = id(network.backbone)
+                if key not in features:
+                    features[key] = network.forward_features(network.normalise(images))
+                network.forward_head(features[key])

@@ -1,0 +1,42 @@
+"""Which rows one network of one run is trained on, and how often."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chestxpert.cohort.table import Cohort
+from chestxpert.imbalance.sampling import oversample, thin
+from chestxpert.labels import LabelSpace
+from chestxpert.recipe import Recipe
+from chestxpert.taxonomy import MAJORITY
+from chestxpert.training.engine import stream_seed
+from chestxpert.training.task import BoolArray, IntArray
+
+
+def rare_findings(space: LabelSpace) -> tuple[str, ...]:
+    """The findings that the study calls minority: all but its five majority findings and No Finding."""
+    majority = {space.canonical(name) for name in MAJORITY}
+    return tuple(finding for finding in space.findings if finding not in majority)
+
+
+def training_rows(recipe: Recipe, cohort: Cohort, eligible: BoolArray, seed: int) -> IntArray:
+    """Cohort rows to train on; a row that stands more than once is to be augmented anew each time.
+
+    Thinning and over-sampling come after the split and see the training rows alone.
+
+    Parameters
+    ----------
+    eligible : (N,) bool array, the rows that the network's question is asked of
+    seed : the run's seed; all networks of one run share one draw
+    """
+    rows = cohort.rows("train")
+    labels, space = cohort.labels(), cohort.label_space
+    if recipe.sampling.thin is not None:
+        rng = np.random.default_rng(stream_seed(seed, "thin"))
+        settings = recipe.sampling.thin
+        rows = rows[thin(labels[rows], space, settings.drop, settings.protect, rng)]
+    if recipe.sampling.oversample is not None:
+        rng = np.random.default_rng(stream_seed(seed, "oversample"))
+        copies = recipe.sampling.oversample
+        rows = rows[oversample(labels[rows], space, rare_findings(space), copies.target, copies.max_copies, rng)]
+    return rows[eligible[rows]]

@@ -1,0 +1,146 @@
+"""Sources of batches: images from the store, or cached features of a fixed backbone.
+
+A source hands out tensors on the device with the rows they belong to. What they mean to the network is the
+source's matter (`forward`), so the loop is the same for fine-tuning and for frozen backbones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from chestxpert.models.classifier import Classifier
+from chestxpert.pixels.augment import augment
+from chestxpert.recipe import Augment
+from chestxpert.training.engine import Engine
+
+IntArray = npt.NDArray[np.int64]
+Batch = tuple[torch.Tensor, IntArray]
+
+
+class Source(Protocol):
+    """What the loop asks of a source of batches."""
+
+    passes: int
+    """Times that one epoch passes over the training rows."""
+
+    def train_batches(self, rows: IntArray, size: int, generator: torch.Generator) -> Iterator[Batch]:
+        """One epoch over `rows` (repeats are copies, each augmented anew), shuffled and augmented."""
+
+    def eval_batches(self, rows: IntArray, size: int) -> Iterator[Batch]:
+        """`rows` once, in order, unchanged."""
+
+    def forward(self, network: Classifier, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits (B, M) of a batch from this source."""
+
+
+def shuffled(count: int, generator: torch.Generator) -> IntArray:
+    """Random order of range(count)."""
+    return torch.randperm(count, generator=generator).numpy()
+
+
+def batches_of(rows: IntArray, size: int) -> list[IntArray]:
+    """`rows` cut into batches of nearly equal length, at most `size`: none is dropped and none is left tiny."""
+    return np.array_split(rows, max(1, -(-len(rows) // size)))
+
+
+def copy_numbers(rows: IntArray) -> IntArray:
+    """For each entry, how many earlier entries are the same row: 0 for an original, 1 for its first copy."""
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    starts = np.searchsorted(ordered, ordered, side="left")
+    numbers = np.empty(len(rows), dtype=np.int64)
+    numbers[order] = np.arange(len(rows)) - starts
+    return numbers
+
+
+class PixelSource:
+    """Images from an array of the store, augmented on the device.
+
+    Parameters
+    ----------
+    pixels : (N, H, W) uint8 array, memory-mapped or not
+    store_rows : (cohort length,) int array, where each row of the cohort lies in `pixels`
+    """
+
+    passes = 1
+
+    def __init__(self, pixels: npt.NDArray[np.uint8], store_rows: IntArray, settings: Augment, engine: Engine) -> None:
+        self._pixels, self._store_rows, self._settings, self._engine = pixels, store_rows, settings, engine
+
+    def load(self, rows: IntArray) -> torch.Tensor:
+        """Unchanged images (B, 1, H, W), float32 in [0, 255]."""
+        images = torch.from_numpy(np.ascontiguousarray(self._pixels[self._store_rows[rows]]))
+        return images[:, None].to(self._engine.device, non_blocking=True).float()
+
+    def load_augmented(self, rows: IntArray, generator: torch.Generator) -> torch.Tensor:
+        """Randomly changed images (B, 1, H, W), float32 in [0, 255]."""
+        return augment(self.load(rows), self._settings, generator)
+
+    def train_batches(self, rows: IntArray, size: int, generator: torch.Generator) -> Iterator[Batch]:
+        """One augmented epoch; copies of a row differ, since each image draws its own changes."""
+        for batch in batches_of(rows[shuffled(len(rows), generator)], size):
+            yield self.load_augmented(batch, generator), batch
+
+    def eval_batches(self, rows: IntArray, size: int) -> Iterator[Batch]:
+        """Unchanged images in order."""
+        for batch in batches_of(rows, size):
+            yield self.load(batch), batch
+
+    def forward(self, network: Classifier, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits of grey images (B, 1, H, W) in [0, 255]."""
+        return network(network.normalise(inputs))
+
+
+class FeatureSource:
+    """Cached features of a fixed backbone: the plain view of every row, augmented views of training rows.
+
+    Parameters
+    ----------
+    plain : (N, D) array over the rows of the cohort
+    views : (V, N_train, D) array of augmented views
+    train_rows : (N_train,) int array, the cohort rows that `views` holds, ascending
+    """
+
+    def __init__(
+        self, plain: npt.NDArray[np.float16], views: npt.NDArray[np.float16], train_rows: IntArray, engine: Engine
+    ) -> None:
+        self._plain, self._views, self._train_rows, self._engine = plain, views, train_rows, engine
+        self.passes = 1 + len(views)
+
+    def _tensor(self, features: npt.NDArray[np.float16]) -> torch.Tensor:
+        return torch.from_numpy(features.astype(np.float32)).to(self._engine.device)
+
+    def train_batches(self, rows: IntArray, size: int, generator: torch.Generator) -> Iterator[Batch]:
+        """Every view of every row once, shuffled, each row starting from a view of its own.
+
+        A copy of a row is one view further on than the row itself, so a pass shows them as different images.
+        """
+        first = torch.randint(self.passes, (len(self._plain),), generator=generator).numpy()
+        view = first[rows] + copy_numbers(rows)
+        for turn in range(self.passes):
+            order = shuffled(len(rows), generator)
+            for part in batches_of(order, size):
+                yield self._tensor(self._pick(rows[part], (view[part] + turn) % self.passes)), rows[part]
+
+    def _pick(self, rows: IntArray, view: IntArray) -> npt.NDArray[np.float16]:
+        """Features (B, D) of each row in its view; view 0 is the plain one."""
+        picked = np.array(self._plain[rows])
+        augmented = view > 0
+        where = np.searchsorted(self._train_rows, rows[augmented])
+        picked[augmented] = self._views[view[augmented] - 1, where]
+        return picked
+
+    def eval_batches(self, rows: IntArray, size: int) -> Iterator[Batch]:
+        """Plain features in order."""
+        for batch in batches_of(rows, size):
+            yield self._tensor(self._plain[batch]), batch
+
+    def forward(self, network: Classifier, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits of features (B, D), in float32: a head is too small to gain from anything less."""
+        with torch.autocast(self._engine.device.type, enabled=False):
+            return network.forward_head(inputs)
