@@ -1,0 +1,57 @@
+"""Rejects: what of a source is left out of a cohort, each with a reason, so that nothing vanishes in silence."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+REASONS: Mapping[str, str] = {
+    "bad-row": "row of the label table that cannot be read",
+    "unknown-finding": "row with a finding that the label space does not know",
+    "contradiction": "row that says both a finding and No Finding, or neither",
+    "duplicate-row": "image id that stood in the label table before; the first row is used",
+    "missing-image": "row without an image file",
+    "no-row": "image file without a row in the label table",
+    "duplicate-image": "image file whose name occurs in another folder too; the first by path is used",
+    "not-listed": "image that stands in neither train_val_list.txt nor test_list.txt",
+    "undecodable": "image file that cannot be decoded",
+    "bad-box": "row of the box list that cannot be read",
+    "box-without-image": "box of an image that is not in the cohort",
+}
+
+
+@dataclass(frozen=True)
+class Reject:
+    """One thing left out.
+
+    Parameters
+    ----------
+    image_id : str
+        Name of the image, or "" if not even that could be read.
+    reason : str
+        A key of `REASONS`.
+    detail : str
+        What was found, for a person.
+    """
+
+    image_id: str
+    reason: str
+    detail: str
+
+
+def count_reasons(rejects: Iterable[Reject]) -> dict[str, int]:
+    """Number of rejects for each reason that occurs, in the order of `REASONS`."""
+    counts = Counter(reject.reason for reject in rejects)
+    return {reason: counts[reason] for reason in REASONS if counts[reason]}
+
+
+def write_rejects(rejects: Iterable[Reject], path: Path) -> None:
+    """Write ``image_id,reason,detail`` rows, in the order of `REASONS`; a file with a header if there are none."""
+    order = list(REASONS)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["image_id", "reason", "detail"])
+        writer.writerows(astuple(reject) for reject in sorted(rejects, key=lambda r: order.index(r.reason)))
