@@ -86,7 +86,7 @@ class Engine:
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the device computes in bfloat16 itself (CUDA from Ampere on; CPUs with AMX or AVX512-BF16)."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # The CPU flags, since PyTorch's own public test says yes where bfloat16 is only emulated, and slow.
     flags = _cpu_field("flags").split()
     return device.type == "cpu" and ("amx_bf16" in flags or "avx512_bf16" in flags)

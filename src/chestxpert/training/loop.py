@@ -157,7 +157,7 @@ class Trainer:
             logits = self.source.forward(self.network, inputs)
         loss = self.loss(logits, self.targets[index], self.known[index], self.weight)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
         if self.recipe.optimizer.clip > 0:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimizer.clip)
         self.optimizer.step()

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 
 from chestxpert.dataset import Dataset
-from chestxpert.models.backbones import Backbone, create_backbone, resolve_auto
+from chestxpert.models.backbones import Backbone, create_backbone
 from chestxpert.models.classifier import Classifier, build_classifier
 from chestxpert.pixels.store import ImageStore
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe
+from chestxpert.taxonomy import Taxonomy
 from chestxpert.training.engine import Engine, stream_seed
 from chestxpert.training.features import (
     FeatureCache,
@@ -63,17 +64,24 @@ class NetworkKit:
 
         `backbone_name` stands in for the recipe's own, for example to go on with what 'auto' once became.
         """
-        name = backbone_name or recipe.backbone
-        name = resolve_auto() if name == "auto" else name
-        backbone = create_backbone(name, recipe.weights)
-        progress.note(f"backbone: {backbone.name}, weights: {backbone.source}")
+        backbone = create_backbone(backbone_name or recipe.backbone, recipe.weights, progress.note)
+        why = f" ({backbone.why})" if backbone.why else ""
+        progress.note(f"backbone: {backbone.name}{why}; weights: {backbone.source}")
         store = dataset.store if recipe.size is None else dataset.store.at_size(recipe.size)
         return cls(recipe, dataset, backbone, store, engine or Engine.create(recipe.precision), progress)
 
     @staticmethod
     def shared_key(recipe: Recipe) -> tuple[object, ...]:
         """Recipes with equal keys can share a kit."""
-        return (recipe.backbone, recipe.weights, recipe.size, recipe.views, recipe.augment, recipe.precision)
+        return (
+            recipe.backbone,
+            recipe.weights,
+            recipe.size,
+            recipe.views,
+            recipe.augment,
+            recipe.precision,
+            recipe.freeze,
+        )
 
     @property
     def size(self) -> int:
@@ -88,9 +96,8 @@ class NetworkKit:
     def describe_backbone(self) -> dict[str, Any]:
         """Plain values: what was asked for, what it became, where its weights came from."""
         return {
-            "requested": self.recipe.backbone,
-            "name": self.backbone.name,
-            "source": self.backbone.source,
+            **self.backbone.record,
+            "asked": self.recipe.backbone,
             "weights_fingerprint": self._backbone_fingerprint,
         }
 
@@ -131,7 +138,7 @@ class NetworkKit:
     @cached_property
     def _features(self) -> FeatureCache:
         cohort, train_rows = self.dataset.cohort, self.dataset.cohort.rows("train")
-        network = self.engine.place(copy.deepcopy(self.classifier(self.recipe, (1,), seed=0)))
+        network = self.engine.place(self.classifier(self.recipe, 1, seed=0))
         with self.progress.bar("features of the fixed backbone", self.feature_passes()) as tick:
             return cached_features(
                 self._feature_folder,
@@ -152,15 +159,15 @@ class NetworkKit:
         """Where the recipe's batches come from."""
         return self._feature_source if recipe.freeze else self._pixel_source
 
-    def classifier(self, recipe: Recipe, groups: tuple[int, ...], seed: int) -> Classifier:
-        """A new network with the backbone's weights and heads drawn from `seed`; its backbone fixed if frozen."""
+    def classifier(self, recipe: Recipe, head: int | Taxonomy, seed: int) -> Classifier:
+        """A new network with the backbone's weights and a head drawn from `seed`; its backbone fixed if frozen."""
         # A frozen backbone is read only, so its networks may share one.
         backbone = self.backbone if recipe.freeze else copy.deepcopy(self.backbone)
-        return build_classifier(backbone, recipe.head, groups, seed=seed, freeze=recipe.freeze)
+        return build_classifier(recipe, head, seed, backbone)
 
     def trainer(self, recipe: Recipe, task: Task, train_rows: IntArray, seed: int) -> Trainer:
         """Everything in place to train `task`."""
-        network = self.classifier(recipe, task.groups, stream_seed(seed, task.name, "weights"))
+        network = self.classifier(recipe, task.head, stream_seed(seed, task.name, "weights"))
         validation = self.dataset.cohort.rows("val")
         return Trainer(
             network=self.engine.place(network),

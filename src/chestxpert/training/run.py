@@ -107,12 +107,16 @@ def _check_same_run(out: Path, recipe: Recipe, environment: dict[str, Any]) -> N
             f"{out} holds a run of a different recipe or with different settings: compare its recipe.yaml. "
             "Resume with the same, or choose another --out."
         )
-    for key in ("seed", "cohort_fingerprint", "pixels_fingerprint", "backbone"):
-        if stored.get(key) != environment[key]:
-            raise RunError(
-                f"{out} holds a run with another {key.replace('_', ' ')} ({stored.get(key)}, now "
-                f"{environment[key]}). Choose another --out."
-            )
+    for key in ("seed", "cohort_fingerprint", "pixels_fingerprint"):
+        _check_equal(out, key.replace("_", " "), stored.get(key), environment[key])
+    was, now = stored.get("backbone", {}), environment["backbone"]
+    _check_equal(out, "backbone", was.get("name"), now["name"])
+    _check_equal(out, "fingerprint of starting weights", was.get("weights_fingerprint"), now["weights_fingerprint"])
+
+
+def _check_equal(out: Path, what: str, was: object, now: object) -> None:
+    if was != now:
+        raise RunError(f"{out} holds a run with another {what} ({was}, now {now}). Choose another --out.")
 
 
 def _train_networks(

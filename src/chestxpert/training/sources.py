@@ -93,7 +93,7 @@ class PixelSource:
 
     def forward(self, network: Classifier, inputs: torch.Tensor) -> torch.Tensor:
         """Logits of grey images (B, 1, H, W) in [0, 255]."""
-        return network(network.normalise(inputs))
+        return network.forward_head(network.forward_features(network.normalise(inputs)))
 
 
 class FeatureSource:

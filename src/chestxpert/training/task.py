@@ -28,8 +28,8 @@ class Task:
         'flat', 'shared', or the name of a cascade's decision.
     outputs : tuple of str
         A label or taxonomy node a logit (M of them).
-    groups : tuple of int
-        Sizes of the heads, adding up to M: one head, or one a decision.
+    head : int or Taxonomy
+        What the network ends in: one head with so many logits, or one head a decision of the tree.
     targets, known : (N, M) bool arrays over all rows of the cohort
         What holds, and where the loss may ask.
     eligible : (N,) bool array
@@ -42,7 +42,7 @@ class Task:
 
     name: str
     outputs: tuple[str, ...]
-    groups: tuple[int, ...]
+    head: int | Taxonomy
     targets: BoolArray
     known: BoolArray
     eligible: BoolArray
@@ -64,7 +64,7 @@ def flat_task(labels: BoolArray, space: LabelSpace) -> Task:
     """One network, one logit a label, every row."""
     everywhere = np.ones_like(labels)
     return Task(
-        "flat", space.labels, (len(space),), labels, everywhere, np.ones(len(labels), dtype=np.bool_), labels, sigmoid
+        "flat", space.labels, len(space), labels, everywhere, np.ones(len(labels), dtype=np.bool_), labels, sigmoid
     )
 
 
@@ -73,7 +73,7 @@ def shared_task(labels: BoolArray, tree: Taxonomy) -> Task:
     return Task(
         name="shared",
         outputs=tree.nodes,
-        groups=tuple(len(decision.children) for decision in tree.decisions),
+        head=tree,
         targets=tree.targets(labels),
         known=tree.mask(labels),
         eligible=np.ones(len(labels), dtype=np.bool_),
@@ -92,7 +92,7 @@ def cascade_tasks(labels: BoolArray, tree: Taxonomy) -> tuple[Task, ...]:
             Task(
                 name=decision.name,
                 outputs=decision.children,
-                groups=(len(decision.children),),
+                head=len(decision.children),
                 targets=targets[:, columns],
                 known=mask[:, columns],
                 eligible=mask[:, columns].all(axis=1),

@@ -1,0 +1,118 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chestxpert.dataset import Dataset, prepare
+from chestxpert.errors import RunError, UsageError
+from chestxpert.study import StudyPlan, duration, load_recipes, run_study, write_comparison
+from chestxpert.training.run import train_run
+
+TINY = ["size=32", "backbone=test_resnet", "weights=none", "epochs=1", "batch_size=16", "precision=float32", "views=1"]
+
+
+@pytest.fixture(scope="module")
+def dataset_folder(tiny_nih: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study") / "dataset"
+    prepare(tiny_nih, folder, size=32, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plan(dataset_folder: Path) -> StudyPlan:
+    recipes = load_recipes(["flat-basic", "hierarchical-shared"], TINY, freeze=True)
+    return StudyPlan(dataset_folder, recipes, (0, 1))
+
+
+@pytest.fixture(scope="module")
+def finished(plan: StudyPlan, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    out = tmp_path_factory.mktemp("finished") / "study"
+    return out, run_study(plan, out, draws=50)
+
+
+def without_times(comparison: dict[str, Any]) -> dict[str, Any]:
+    """A comparison without what a clock decides."""
+    plain = json.loads(json.dumps(comparison))
+    for recipe in plain["recipes"].values():
+        for key in ("train_seconds", "ms_per_image"):
+            recipe["cost"].pop(key)
+    return plain
+
+
+def test_comparison_is_stored_and_strict_json(finished: tuple[Path, dict[str, Any]]) -> None:
+    out, comparison = finished
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    stored = json.loads((out / "comparison.json").read_text(), parse_constant=refuse)
+    assert stored == json.loads(json.dumps(comparison))
+    assert set(stored["recipes"]) == {"flat-basic", "hierarchical-shared"}
+    assert stored["recipes"]["flat-basic"]["seeds"] == [0, 1]
+
+
+def test_a_study_killed_between_runs_resumes_to_the_same_comparison(
+    plan: StudyPlan, finished: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def killed_in_the_third(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        return train_run(*args, **kwargs)
+
+    monkeypatch.setattr("chestxpert.study.train_run", killed_in_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(plan, tmp_path / "study", draws=50)
+    monkeypatch.undo()
+    resumed = run_study(plan, tmp_path / "study", resume=True, draws=50)
+    assert without_times(resumed) == without_times(finished[1])
+
+
+def test_comparison_is_redrawn_from_stored_predictions(finished: tuple[Path, dict[str, Any]]) -> None:
+    out, comparison = finished
+    assert write_comparison(out, draws=50) == comparison
+
+
+def test_a_study_never_overwrites(plan: StudyPlan, finished: tuple[Path, dict[str, Any]]) -> None:
+    with pytest.raises(RunError, match="never overwritten"):
+        run_study(plan, finished[0])
+
+
+def test_resume_refuses_another_study(dataset_folder: Path, finished: tuple[Path, dict[str, Any]]) -> None:
+    other = StudyPlan(dataset_folder, load_recipes(["flat-basic"], TINY, freeze=True), (0, 1))
+    with pytest.raises(RunError, match="other recipes"):
+        run_study(other, finished[0], resume=True)
+
+
+def test_an_unfinished_study_is_not_compared(plan: StudyPlan, finished: tuple[Path, dict[str, Any]]) -> None:
+    run = finished[0] / "runs" / "flat-basic" / "seed-1" / "evaluation.json"
+    text = run.read_text()
+    run.unlink()
+    try:
+        with pytest.raises(RunError, match="not complete"):
+            write_comparison(finished[0])
+    finally:
+        run.write_text(text)
+
+
+def test_a_study_needs_different_recipes_and_seeds(dataset_folder: Path) -> None:
+    recipe = load_recipes(["flat-basic"], TINY, freeze=True)
+    with pytest.raises(UsageError, match="different names"):
+        StudyPlan(dataset_folder, recipe * 2, (0,))
+    with pytest.raises(UsageError, match="different seeds"):
+        StudyPlan(dataset_folder, recipe, (0, 0))
+
+
+def test_the_cohort_travels_with_the_study(finished: tuple[Path, dict[str, Any]], dataset_folder: Path) -> None:
+    from chestxpert.cohort.table import Cohort
+
+    assert Cohort.load(finished[0] / "cohort.parquet").fingerprint == Dataset.load(dataset_folder).cohort.fingerprint
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(40, "40 s"), (300, "5 min"), (11_100, "3 h 05 min")])
+def test_duration_is_said_as_a_person_would(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

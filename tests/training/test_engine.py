@@ -1,0 +1,61 @@
+import pytest
+import torch
+
+from chestxpert.errors import RecipeError
+from chestxpert.training.engine import Engine, has_bfloat16, stream_seed
+
+
+def test_seeded_leaves_the_outer_random_state_alone() -> None:
+    engine = Engine.create("float32", "cpu")
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    with engine.seeded(99):
+        inner = torch.rand(4)
+    assert torch.equal(torch.rand(4), expected)
+    assert not torch.equal(inner, expected)
+
+
+def test_seeded_repeats_itself() -> None:
+    engine = Engine.create("float32", "cpu")
+    draws = []
+    for _ in range(2):
+        with engine.seeded(5):
+            draws.append(torch.rand(8))
+    assert torch.equal(*draws)
+
+
+def test_streams_differ_by_every_part_of_their_name() -> None:
+    seeds = {
+        stream_seed(0, "A", "epoch", 1),
+        stream_seed(1, "A", "epoch", 1),
+        stream_seed(0, "B", "epoch", 1),
+        stream_seed(0, "A", "epoch", 2),
+        stream_seed(0, "A", "epoch", 12),
+        stream_seed(0, "Aepoch", 12),
+    }
+    assert len(seeds) == 6
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_autocast_computes_in_the_asked_format() -> None:
+    x = torch.ones(2, 2)
+    for precision, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        engine = Engine.create(precision, "cpu")
+        with engine.autocast():
+            assert (x @ x).dtype == dtype
+
+
+def test_auto_takes_bfloat16_only_where_the_processor_has_it() -> None:
+    wanted = torch.bfloat16 if has_bfloat16(torch.device("cpu")) else torch.float32
+    assert Engine.create("auto", "cpu").dtype == wanted
+
+
+def test_place_orders_kernels_channels_last() -> None:
+    layer = Engine.create("float32", "cpu").place(torch.nn.Conv2d(8, 8, 3))
+    assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_an_unknown_device_is_explained() -> None:
+    with pytest.raises(RecipeError, match="no device 'toaster'"):
+        Engine.create("auto", "toaster")
