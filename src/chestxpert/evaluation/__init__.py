@@ -1,0 +1,1 @@
+"""From predictions and a cohort to an answer; never from a model, never from an image."""

@@ -1,0 +1,123 @@
+"""Contrasts between recipes, paired on the same bootstrap draws, with p-values adjusted by Holm's method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chestxpert.evaluation.bootstrap import interval, two_sided_p
+from chestxpert.evaluation.metrics import FloatArray
+
+BASELINE = "flat-basic"
+
+REFLECTED = ("macro_ap", "macro_ap_findings")
+"""Metrics with the basic interval: a positive drawn twice ranks next to itself and raises average precision, a bias
+that the mean over labels keeps while their spread shrinks. docs/statistics.md has the coverage of both."""
+
+
+@dataclass(frozen=True, eq=False)
+class RecipeValues:
+    """What contrasts need of one recipe, means over its seeds.
+
+    Parameters
+    ----------
+    hierarchical : bool
+    validation : float
+        The primary metric on validation, by which the best recipe is chosen.
+    test : dict of float
+        Metrics on test by name.
+    draws : dict of (D,) float64 arrays
+        The same metrics in each bootstrap draw.
+    """
+
+    hierarchical: bool
+    validation: float
+    test: Mapping[str, float]
+    draws: Mapping[str, FloatArray]
+
+    def interval(self, metric: str) -> tuple[float, float, int]:
+        """Low, high and number of draws of a metric: basic for `REFLECTED` metrics, else percentile."""
+        return interval(self.draws[metric], self.test[metric] if metric in REFLECTED else None)
+
+
+def holm(p_values: npt.ArrayLike) -> FloatArray:
+    """Adjusted p-values that control the family-wise error rate (Holm, Scand J Statist 6, 1979).
+
+    Parameters
+    ----------
+    p_values : (m,) array
+        A family of p-values in [0, 1]; NaN is no test, stays NaN and does not count.
+
+    Returns
+    -------
+    (m,) float64 array, each at least its p-value and at most 1
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    adjusted = np.full(values.shape, np.nan)
+    tested = np.flatnonzero(~np.isnan(values))
+    order = tested[np.argsort(values[tested], kind="stable")]
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(values[order] * factors))
+    return adjusted
+
+
+def baseline_of(recipes: Mapping[str, RecipeValues]) -> str:
+    """Name of the recipe that all are held against: flat-basic, else the first flat one, else the first."""
+    flat = [name for name, values in recipes.items() if not values.hierarchical]
+    return BASELINE if BASELINE in flat else [*flat, *recipes][0]
+
+
+def ranked_by_validation(recipes: Mapping[str, RecipeValues], hierarchical: bool) -> list[str]:
+    """Names of the flat or of the hierarchical recipes, best on validation first; the test set has no say."""
+    names = [name for name, values in recipes.items() if values.hierarchical == hierarchical]
+    return sorted(names, key=lambda name: (math.isnan(recipes[name].validation), -recipes[name].validation))
+
+
+def contrast_pairs(recipes: Mapping[str, RecipeValues]) -> list[tuple[str, str, str]]:
+    """Pairs (a, b, kind) to test: kind "best" for best hierarchical against best flat, else "baseline".
+
+    Where the best flat recipe is the baseline, that pair stands once, as "best".
+    """
+    baseline = baseline_of(recipes)
+    pairs = {(name, baseline): "baseline" for name in recipes if name != baseline}
+    hierarchical, flat = ranked_by_validation(recipes, True), ranked_by_validation(recipes, False)
+    if hierarchical and flat:
+        pairs[hierarchical[0], flat[0]] = "best"
+    return [(a, b, kind) for (a, b), kind in pairs.items()]
+
+
+def contrasts(recipes: Mapping[str, RecipeValues], metrics: Sequence[str]) -> list[dict[str, Any]]:
+    """Every pair of `contrast_pairs` on every metric, a minus b; one Holm family a metric.
+
+    Returns
+    -------
+    list of dict
+        Keys a, b, metric, kind, difference, low, high, n_draws, p, p_adjusted; numbers may be NaN.
+    """
+    result: list[dict[str, Any]] = []
+    for metric in metrics:
+        family = [_contrast(recipes, metric, *pair) for pair in contrast_pairs(recipes)]
+        adjusted = holm([entry["p"] for entry in family])
+        result.extend({**entry, "p_adjusted": value} for entry, value in zip(family, adjusted, strict=True))
+    return result
+
+
+def _contrast(recipes: Mapping[str, RecipeValues], metric: str, a: str, b: str, kind: str) -> dict[str, Any]:
+    differences = recipes[a].draws[metric] - recipes[b].draws[metric]
+    low, high, n_draws = interval(differences)
+    return {
+        "a": a,
+        "b": b,
+        "metric": metric,
+        "kind": kind,
+        "difference": recipes[a].test[metric] - recipes[b].test[metric],
+        "low": low,
+        "high": high,
+        "n_draws": n_draws,
+        "p": two_sided_p(differences),
+    }

@@ -1,0 +1,157 @@
+"""The runs of one recipe over its seeds: means, intervals over patients, and spread over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chestxpert.cohort.table import Cohort
+from chestxpert.evaluation.bootstrap import PatientDraws, interval
+from chestxpert.evaluation.contrasts import REFLECTED, RecipeValues
+from chestxpert.evaluation.measures import Measured, drawn_metrics, point_metrics
+from chestxpert.evaluation.metrics import FloatArray, macro
+from chestxpert.evaluation.predictions import Predictions
+from chestxpert.evaluation.run_metrics import defined_labels, tree_confusion
+from chestxpert.evaluation.scored import Operating, Scored
+from chestxpert.taxonomy import Taxonomy
+
+LABEL_METRICS = ("auroc", "ap", "f1", "precision", "recall", "brier")
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """What a comparison reads of one run.
+
+    Parameters
+    ----------
+    seed : int
+    predictions : Predictions
+    architecture : {"flat", "cascade", "shared"}
+    cost : mapping
+        As cost.json has it: parameters, train_seconds, train_image_passes, ms_per_image.
+    """
+
+    seed: int
+    predictions: Predictions
+    architecture: str = "flat"
+    cost: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class RunMeasures:
+    """One run measured: on validation, on test, and on test in every draw."""
+
+    operating: Operating
+    validation: Measured
+    test: Measured
+    drawn: Measured
+    tree: dict[str, Any]
+
+    @classmethod
+    def of(cls, run: RunResult, cohort: Cohort, taxonomy: Taxonomy, draws: PatientDraws) -> RunMeasures:
+        """Measure one run; thresholds come from its validation rows."""
+        operating = Operating.choose(run.predictions, cohort)
+        test = Scored.of(run.predictions, cohort, "test", operating, taxonomy)
+        return cls(
+            operating=operating,
+            validation=point_metrics(Scored.of(run.predictions, cohort, "val", operating, taxonomy)),
+            test=point_metrics(test),
+            drawn=drawn_metrics(test, draws),
+            tree=tree_confusion(run.predictions, cohort, "test", operating),
+        )
+
+
+def recipe_values(runs: Sequence[RunResult], measured: Sequence[RunMeasures], primary: str) -> RecipeValues:
+    """What contrasts need of a recipe: means over its seeds, in each draw too."""
+    names = list(measured[0].test.overall)
+    return RecipeValues(
+        hierarchical=runs[0].architecture != "flat",
+        validation=float(macro([run.validation.overall[primary] for run in measured])),
+        test={name: float(macro([run.test.overall[name] for run in measured])) for name in names},
+        draws={name: _seed_mean([run.drawn.overall[name] for run in measured]) for name in names},
+    )
+
+
+def describe_recipe(
+    runs: Sequence[RunResult], measured: Sequence[RunMeasures], values: RecipeValues, cohort: Cohort, taxonomy: Taxonomy
+) -> dict[str, Any]:
+    """The recipe's entry of comparison.json; n_defined and n_undefined are those of its first seed."""
+    defined = defined_labels(measured[0].test, taxonomy)
+    validation = {
+        name: float(macro([run.validation.overall[name] for run in measured]))
+        for name in measured[0].validation.overall
+    }
+    return {
+        "architecture": runs[0].architecture,
+        "seeds": [run.seed for run in runs],
+        "cost": _mean_cost([run.cost for run in runs]),
+        "metrics": {name: _overall(name, measured, values) | defined.get(name, {}) for name in values.test},
+        "validation": validation,
+        "per_label": {
+            label: _label(column, measured) | {"n_positive": cohort.counts("test")[label]}
+            for column, label in enumerate(cohort.label_space.labels)
+        },
+        "tree": _mean_tree([run.tree for run in measured]),
+    }
+
+
+def _seed_mean(arrays: Sequence[FloatArray]) -> FloatArray:
+    """Mean over seeds, of those in which the metric is defined."""
+    return macro(np.stack(arrays), axis=0)
+
+
+def _overall(name: str, measured: Sequence[RunMeasures], values: RecipeValues) -> dict[str, Any]:
+    per_seed = [float(run.test.overall[name]) for run in measured]
+    low, high, n_draws = values.interval(name)
+    return {
+        "mean": values.test[name],
+        "low": low,
+        "high": high,
+        "interval": "basic" if name in REFLECTED else "percentile",
+        "n_draws": n_draws,
+        "sd_seeds": float(np.std(per_seed, ddof=1)) if len(per_seed) > 1 else None,
+        "per_seed": per_seed,
+    }
+
+
+def _label(column: int, measured: Sequence[RunMeasures]) -> dict[str, Any]:
+    entry: dict[str, Any] = {}
+    for name in LABEL_METRICS:
+        low, high, n_draws = interval(_seed_mean([run.drawn.per_label[name][:, column] for run in measured]))
+        mean = float(macro([run.test.per_label[name][column] for run in measured]))
+        entry[name] = {"mean": mean, "low": low, "high": high, "n_draws": n_draws}
+    thresholds = [float(run.operating.labels.values[column]) for run in measured]
+    return entry | {
+        "threshold": float(np.mean(thresholds)),
+        "thresholds": thresholds,
+        "threshold_fallback": bool(measured[0].operating.labels.fallback[column]),
+    }
+
+
+def _mean_cost(costs: Sequence[Mapping[str, Any]]) -> dict[str, float | int | None]:
+    """Mean over seeds of every cost that is a number; None where no run knows it."""
+    keys = dict.fromkeys(["parameters", "train_seconds", "train_image_passes", "ms_per_image"])
+    for cost in costs:
+        keys.update(dict.fromkeys(key for key, value in cost.items() if _is_number(value)))
+    result: dict[str, float | int | None] = {}
+    for key in keys:
+        known = [cost[key] for cost in costs if _is_number(cost.get(key))]
+        mean = float(np.mean(known)) if known else None
+        whole = mean is not None and mean.is_integer() and all(isinstance(value, int) for value in known)
+        result[key] = int(mean) if whole and mean is not None else mean
+    return result
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _mean_tree(trees: Sequence[Any]) -> Any:
+    """Counts along the tree, averaged over seeds; what is no number is the same in all of them."""
+    first = trees[0]
+    if isinstance(first, Mapping):
+        return {key: _mean_tree([tree[key] for tree in trees]) for key in first}
+    return float(np.mean(trees)) if _is_number(first) else first

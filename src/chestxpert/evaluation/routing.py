@@ -1,0 +1,105 @@
+"""Confusion along the tree: where hard routing loses the true cases of a finding.
+
+Under hard routing a case must be let through at every decision above its finding, so it can be lost more than
+once on the way. Here each lost case is booked at the first decision that turned it away.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chestxpert.evaluation.metrics import BoolArray
+from chestxpert.labels import LabelSpace
+from chestxpert.taxonomy import Taxonomy
+
+
+def lost_along_tree(
+    truth: BoolArray, conditionals: npt.ArrayLike, thresholds: npt.ArrayLike, taxonomy: Taxonomy
+) -> dict[str, dict[str, Any]]:
+    """For each finding, how many of its true cases hard routing finds, and where it loses the others.
+
+    Parameters
+    ----------
+    truth : (N, K) bool array in label order
+    conditionals : (N, M) array
+        Probability of each node given its parent.
+    thresholds : (M,) array
+        A node is on from its threshold upwards, if its parent is on.
+    taxonomy : Taxonomy
+
+    Returns
+    -------
+    dict
+        ``{finding: {"n": cases, "found": cases, "lost": {decision: cases}}}``; found and lost add up to n.
+    """
+    on = np.asarray(conditionals) >= np.asarray(thresholds)
+    result: dict[str, dict[str, Any]] = {}
+    for finding in taxonomy.label_space.findings:
+        alive = truth[:, taxonomy.label_space.index(finding)].copy()
+        entry: dict[str, Any] = {"n": int(alive.sum()), "found": 0, "lost": {}}
+        for node in (*taxonomy.ancestors(finding), finding):
+            passed = alive & on[:, taxonomy.nodes.index(node)]
+            entry["lost"][taxonomy.decision_of(node).name] = int(alive.sum() - passed.sum())
+            alive = passed
+        entry["found"] = int(alive.sum())
+        result[finding] = entry
+    return result
+
+
+def found_by_decisions(truth: BoolArray, decisions: BoolArray, label_space: LabelSpace) -> dict[str, dict[str, Any]]:
+    """`lost_along_tree` for decisions without a route: found or not, and no place where the others were lost.
+
+    Parameters
+    ----------
+    truth, decisions : (N, K) bool arrays in label order
+    label_space : LabelSpace
+    """
+    result: dict[str, dict[str, Any]] = {}
+    for finding in label_space.findings:
+        column = label_space.index(finding)
+        found = int((truth[:, column] & decisions[:, column]).sum())
+        result[finding] = {"n": int(truth[:, column].sum()), "found": found, "lost": {}}
+    return result
+
+
+def node_confusion(
+    truth: BoolArray, conditionals: npt.ArrayLike, thresholds: npt.ArrayLike, taxonomy: Taxonomy
+) -> dict[str, dict[str, Any]]:
+    """For each node, its confusion counts when asked alone and when reached by routing.
+
+    Parameters
+    ----------
+    truth, conditionals, thresholds, taxonomy
+        As for `lost_along_tree`.
+
+    Returns
+    -------
+    dict
+        ``{node: {"decision": name, "given_parent": {tp, fp, fn, tn}, "routed": {tp, fp, fn, tn}}}``.
+        ``given_parent`` counts the images where the parent truly holds: the decision by itself. ``routed`` counts
+        all images and takes a node as on only if every node above it was decided to be on: what comes out.
+    """
+    own = np.asarray(conditionals) >= np.asarray(thresholds)
+    targets, mask = taxonomy.targets(truth), taxonomy.mask(truth)
+    result: dict[str, dict[str, Any]] = {}
+    for column, node in enumerate(taxonomy.nodes):
+        path = [taxonomy.nodes.index(name) for name in (*taxonomy.ancestors(node), node)]
+        asked = mask[:, column]
+        result[node] = {
+            "decision": taxonomy.decision_of(node).name,
+            "given_parent": _counts(targets[asked, column], own[asked, column]),
+            "routed": _counts(targets[:, column], np.asarray(own[:, path].all(axis=1))),
+        }
+    return result
+
+
+def _counts(held: BoolArray, decided: BoolArray) -> dict[str, int]:
+    return {
+        "tp": int((held & decided).sum()),
+        "fp": int((~held & decided).sum()),
+        "fn": int((held & ~decided).sum()),
+        "tn": int((~held & ~decided).sum()),
+    }

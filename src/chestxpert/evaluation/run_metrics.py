@@ -1,0 +1,134 @@
+"""The evaluation of one run, as evaluation.json holds it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chestxpert.cohort.table import Cohort
+from chestxpert.evaluation.measures import MACROS, MACROS_FINDINGS, Measured, point_metrics
+from chestxpert.evaluation.metrics import n_defined
+from chestxpert.evaluation.predictions import Predictions
+from chestxpert.evaluation.routing import found_by_decisions, lost_along_tree, node_confusion
+from chestxpert.evaluation.scored import Operating, Scored
+from chestxpert.evaluation.thresholds import Thresholds
+from chestxpert.taxonomy import Taxonomy
+
+SCHEMA = 1
+
+
+def evaluate_run(predictions: Predictions, cohort: Cohort, taxonomy: Taxonomy) -> dict[str, Any]:
+    """All metrics of one run on validation and test.
+
+    Thresholds come from validation, so thresholded metrics there are optimistic; they are honest on test.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Covering the validation and test images of the cohort.
+    cohort : Cohort
+    taxonomy : Taxonomy
+        The tree that hierarchical metrics are measured on.
+
+    Returns
+    -------
+    dict
+        Strict JSON values (undefined is None): ``thresholds``, and for ``val`` and ``test`` (test only if the
+        cohort has such images) ``images``, ``patients``, ``metrics``, ``defined``, ``per_label`` and ``tree``.
+
+    Raises
+    ------
+    PredictionsError
+        If there are no validation images, or images without predictions.
+    """
+    operating = Operating.choose(predictions, cohort)
+    result: dict[str, Any] = {
+        "schema": SCHEMA,
+        "label_space": list(cohort.label_space.labels),
+        "cohort_fingerprint": cohort.fingerprint,
+        "thresholds": {
+            "chosen_on": "val",
+            "criterion": "f1",
+            "labels": _thresholds(cohort.label_space.labels, operating.labels),
+            "nodes": None,
+        },
+    }
+    if operating.nodes is not None and predictions.taxonomy is not None:
+        result["thresholds"]["nodes"] = _thresholds(predictions.taxonomy.nodes, operating.nodes)
+    for split in ("val", "test"):
+        if len(cohort.rows(split)):
+            result[split] = _split_metrics(predictions, cohort, split, operating, taxonomy)
+    return dict(plain(result))
+
+
+def _split_metrics(
+    predictions: Predictions, cohort: Cohort, split: str, operating: Operating, taxonomy: Taxonomy
+) -> dict[str, Any]:
+    scored = Scored.of(predictions, cohort, split, operating, taxonomy)
+    measured = point_metrics(scored)
+    per_label = {}
+    for column, label in enumerate(cohort.label_space.labels):
+        values = {name: array[column] for name, array in measured.per_label.items()}
+        per_label[label] = {"n_positive": int(scored.truth[:, column].sum()), **values}
+    return {
+        "images": len(scored.truth),
+        "patients": cohort.n_patients(split),
+        "metrics": measured.overall,
+        "defined": defined_labels(measured, taxonomy),
+        "per_label": per_label,
+        "tree": tree_confusion(predictions, cohort, split, operating),
+    }
+
+
+def defined_labels(measured: Measured, taxonomy: Taxonomy) -> dict[str, dict[str, int]]:
+    """For each macro metric, over how many labels it is averaged (n_defined) and how many are left out."""
+    space = taxonomy.label_space
+    findings = [space.index(name) for name in space.findings]
+    averaged = {name: measured.per_label[key] for name, key in MACROS.items() if key in measured.per_label}
+    averaged |= {name: measured.per_label[key][findings] for name, key in MACROS_FINDINGS.items()}
+    counts = {name: int(n_defined(values)) for name, values in averaged.items()}
+    return {name: {"n_defined": n, "n_undefined": len(averaged[name]) - n} for name, n in counts.items()}
+
+
+def tree_confusion(predictions: Predictions, cohort: Cohort, split: str, operating: Operating) -> dict[str, Any]:
+    """Where a run finds and loses the true cases of each finding.
+
+    Returns
+    -------
+    dict
+        ``routing``: "hard" for a hierarchy, whose cases are lost at decisions; "none" for a flat model, which has
+        the found share alone. ``findings``: see `lost_along_tree`. ``nodes``: see `node_confusion`, empty for flat.
+    """
+    truth = cohort.labels(cohort.rows(split))
+    probs, given = predictions.align(cohort, split)
+    tree = predictions.taxonomy
+    if given is None or tree is None or operating.nodes is None:
+        found = found_by_decisions(truth, operating.labels.decide(probs), cohort.label_space)
+        return {"routing": "none", "findings": found, "nodes": {}}
+    cut = operating.nodes.values
+    return {
+        "routing": "hard",
+        "findings": lost_along_tree(truth, given, cut, tree),
+        "nodes": node_confusion(truth, given, cut, tree),
+    }
+
+
+def _thresholds(names: Sequence[str], chosen: Thresholds) -> dict[str, Any]:
+    rows = zip(names, chosen.values, chosen.fallback, strict=True)
+    return {name: {"threshold": value, "fallback": fallback} for name, value, fallback in rows}
+
+
+def plain(value: Any) -> Any:
+    """`value` as strict JSON has it: numpy scalars and arrays become Python's, NaN and infinity become None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,88 @@
+"""One run on one split: probabilities, decisions and truth side by side.
+
+Thresholds are chosen on validation rows (`Operating.choose` reads no others) and then applied to any split.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chestxpert.cohort.table import Cohort
+from chestxpert.errors import PredictionsError
+from chestxpert.evaluation.metrics import BoolArray, FloatArray
+from chestxpert.evaluation.predictions import Predictions
+from chestxpert.evaluation.thresholds import Thresholds, f1_thresholds, node_thresholds
+from chestxpert.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True, eq=False)
+class Operating:
+    """Where a run turns probabilities into decisions; chosen on validation, applied everywhere.
+
+    Parameters
+    ----------
+    labels : Thresholds
+        K thresholds of the labels' probabilities.
+    nodes : Thresholds or None
+        M thresholds of the conditional probabilities, for hard routing through a hierarchy.
+    """
+
+    labels: Thresholds
+    nodes: Thresholds | None
+
+    @classmethod
+    def choose(cls, predictions: Predictions, cohort: Cohort) -> Operating:
+        """F1-optimal thresholds from the validation rows; PredictionsError if there are none."""
+        rows = cohort.rows("val")
+        if not len(rows):
+            raise PredictionsError(
+                "The cohort has no validation images, so no threshold can be chosen. Prepare it with some."
+            )
+        truth = cohort.labels(rows)
+        probs, given = predictions.align(cohort, "val")
+        tree = predictions.taxonomy
+        nodes = None if given is None or tree is None else node_thresholds(truth, given, tree)
+        return cls(f1_thresholds(truth, probs), nodes)
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A run's output on N images beside the truth, K labels in label order.
+
+    Parameters
+    ----------
+    taxonomy : Taxonomy
+        The tree that hierarchical metrics are measured on, the same for all recipes of a study.
+    truth, decisions, decisions_at_half : (N, K) bool arrays
+        `decisions` at the validation thresholds, the last at 0.5.
+    probs : (N, K) float64 array
+    routed : (N, K) bool array or None
+        Decisions of hard routing, for a hierarchy.
+    """
+
+    taxonomy: Taxonomy
+    truth: BoolArray
+    probs: FloatArray
+    decisions: BoolArray
+    decisions_at_half: BoolArray
+    routed: BoolArray | None
+
+    @classmethod
+    def of(
+        cls, predictions: Predictions, cohort: Cohort, split: str, operating: Operating, taxonomy: Taxonomy
+    ) -> Scored:
+        """Score the images of one split of the cohort."""
+        probs, given = predictions.align(cohort, split)
+        routed = None
+        if given is not None and predictions.taxonomy is not None and operating.nodes is not None:
+            routed = predictions.taxonomy.route(given, operating.nodes.values)
+        return cls(
+            taxonomy=taxonomy,
+            truth=cohort.labels(cohort.rows(split)),
+            probs=probs,
+            decisions=operating.labels.decide(probs),
+            decisions_at_half=np.asarray(probs >= 0.5),
+            routed=routed,
+        )

@@ -1,0 +1,115 @@
+"""The verdict: one plain sentence that says what the primary contrast allows, and no more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chestxpert.evaluation.contrasts import RecipeValues, baseline_of, ranked_by_validation
+
+ALPHA = 0.05
+
+WORDS = {
+    "macro_ap": "macro average precision",
+    "macro_auroc": "macro AUROC",
+    "macro_f1": "macro F1",
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where the figures come from: how many test images of how many patients, and whether they are simulated."""
+
+    images: int
+    patients: int
+    simulated: bool
+
+    @property
+    def words(self) -> str:
+        """How the sentence begins."""
+        if self.simulated:
+            return f"On simulated images ({self.images} for testing, of {self.patients} simulated patients)"
+        return f"On {self.images} test images of {self.patients} patients"
+
+
+def shown(contrast: Mapping[str, Any]) -> bool:
+    """Whether a contrast shows a difference: the interval leaves zero out and the adjusted p is below 0.05."""
+    if any(math.isnan(contrast[key]) for key in ("difference", "low", "high", "p_adjusted")):
+        return False
+    return not contrast["low"] <= 0 <= contrast["high"] and contrast["p_adjusted"] < ALPHA
+
+
+def verdict(
+    recipes: Mapping[str, RecipeValues], contrasts: Sequence[Mapping[str, Any]], primary: str, setting: Setting
+) -> str:
+    """One sentence on the primary metric.
+
+    Parameters
+    ----------
+    recipes : mapping of RecipeValues
+    contrasts : sequence of dict
+        As `chestxpert.evaluation.contrasts.contrasts` gives them.
+    primary : str
+        The metric that decides.
+    setting : Setting
+    """
+    if len(recipes) == 1:
+        (name,) = recipes
+        statement = _alone(name, recipes[name], primary)
+        return f"{setting.words}, {statement}; it is the only recipe, so nothing is compared."
+    flat, hierarchical = ranked_by_validation(recipes, False), ranked_by_validation(recipes, True)
+    if flat and hierarchical:
+        pair = _find(contrasts, primary, hierarchical[0], flat[0])
+        sides = (
+            f"the best hierarchical recipe ({pair['a']})",
+            f"the best flat one ({pair['b']}), both chosen on validation",
+        )
+        return f"{setting.words}, {_statement(pair, *sides)}."
+    a, b, side = (
+        _within_one_side(recipes, flat or hierarchical),
+        baseline_of(recipes),
+        "flat" if flat else "hierarchical",
+    )
+    statement = _statement(_find(contrasts, primary, a, b), a, b)
+    return f"{setting.words}, {statement}; only {side} recipes were compared, so whether a hierarchy helps stays open."
+
+
+def _within_one_side(recipes: Mapping[str, RecipeValues], ranked: Sequence[str]) -> str:
+    """The best recipe on validation that is not the baseline."""
+    baseline = baseline_of(recipes)
+    return next(name for name in ranked if name != baseline)
+
+
+def _find(contrasts: Sequence[Mapping[str, Any]], metric: str, a: str, b: str) -> Mapping[str, Any]:
+    return next(entry for entry in contrasts if (entry["metric"], entry["a"], entry["b"]) == (metric, a, b))
+
+
+def _statement(contrast: Mapping[str, Any], a: str, b: str) -> str:
+    metric, difference = WORDS[contrast["metric"]], contrast["difference"]
+    if math.isnan(difference) or math.isnan(contrast["p"]):
+        return f"no difference shown between {a} and {b}: {metric} is not defined on these images"
+    numbers = (
+        f"95 % interval {_signed(contrast['low'])} to {_signed(contrast['high'])}, "
+        f"adjusted p = {_p_value(contrast['p_adjusted'])}"
+    )
+    if not shown(contrast):
+        return f"no difference shown between {a} and {b}: {metric} differs by {_signed(difference)} ({numbers})"
+    direction = "higher" if difference > 0 else "lower"
+    return f"{metric} of {a} was {direction} than that of {b}: by {abs(difference):.3f} ({numbers})"
+
+
+def _alone(name: str, values: RecipeValues, primary: str) -> str:
+    low, high, n_draws = values.interval(primary)
+    if not n_draws:
+        return f"the {WORDS[primary]} of {name} is not defined"
+    return f"{name} reached a {WORDS[primary]} of {values.test[primary]:.3f} (95 % interval {low:.3f} to {high:.3f})"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}"
+
+
+def _p_value(value: float) -> str:
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"
