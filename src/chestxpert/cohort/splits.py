@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
 
 from chestxpert.cohort.nih import OfficialLists
 from chestxpert.errors import CohortError
@@ -49,6 +48,9 @@ def hold_out(
     CohortError
         If there are too few patients to leave some on either side.
     """
+    # Imported here since it brings scikit-learn, half a second that whoever only opens a data set need not wait for.
+    from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
+
     if not 0 < fraction < 1:
         raise CohortError(f"The share of patients to hold out must lie between 0 and 1, but is {fraction}.")
     codes, names = pd.factorize(patients, sort=True)

@@ -1,0 +1,71 @@
+"""Folders that are made whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chestxpert.errors import DataError
+
+if sys.platform != "win32":
+    import fcntl
+
+
+def check_free(out: Path) -> None:
+    """DataError if `out` is anything but absent or an empty folder: a data set is never overwritten."""
+    if (out / "dataset.json").exists():
+        raise DataError(f"{out} is a finished data set and is not overwritten. Name another folder, or delete it.")
+    if out.is_symlink() or out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise DataError(f"{out} exists and is no empty folder. Name another place for the data set.")
+
+
+@contextmanager
+def made_aside(out: Path) -> Iterator[Path]:
+    """Give an empty folder beside `out`, renamed to `out` on success and removed on failure.
+
+    Raises
+    ------
+    DataError
+        If it cannot be made or renamed, or another process is at work on the same one.
+    """
+    aside = out.with_name(f".{out.name}.partial")
+    try:
+        aside.mkdir(parents=True, exist_ok=True)
+        with _locked(aside, out):
+            _empty(aside)  # what a killed run left
+            try:
+                yield aside
+                check_free(out)
+                aside.rename(out)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        raise DataError(f"{out} cannot be written: {error}. Name a place with room that you may write to.") from error
+
+
+@contextmanager
+def _locked(folder: Path, out: Path) -> Iterator[None]:
+    """Hold a lock on a folder; DataError if another process does. The system drops it when the process ends."""
+    if sys.platform == "win32":
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise DataError(f"Another process is preparing {out} right now. Wait for it, or name another folder.") from None
+    finally:
+        os.close(handle)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
