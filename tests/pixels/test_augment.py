@@ -18,7 +18,7 @@ NOTHING = Augment(rotate=0, shift=0, scale=0, brightness=0, contrast=0)
 
 
 def only(**strengths: float) -> Augment:
-    return Augment(**{"rotate": 0, "shift": 0, "scale": 0, "brightness": 0, "contrast": 0, **strengths})  # type: ignore[arg-type]
+    return Augment(**{"rotate": 0, "shift": 0, "scale": 0, "brightness": 0, "contrast": 0, **strengths})
 
 
 def seeded(seed: int = 0) -> Generator:

@@ -20,6 +20,7 @@ import huggingface_hub
 from huggingface_hub import constants
 
 from chestxpert.errors import WeightsError
+from chestxpert.models.fetch import reason
 
 PROBE_SECONDS = 5.0
 """How long the hub has to answer before it counts as out of reach."""
@@ -28,11 +29,6 @@ STALL_SECONDS = 30.0
 """How long a download may go without a new byte before it is given up."""
 
 Say = Callable[[str], None]
-
-_DOWNLOAD = (
-    "import sys; from huggingface_hub import hf_hub_download; repo, name, revision, cache, endpoint = sys.argv[1:]; "
-    "print(hf_hub_download(repo, name, revision=revision, cache_dir=cache, endpoint=endpoint))"
-)
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ class HubFile:
         try:
             found = huggingface_hub.get_hf_file_metadata(url, timeout=timeout)
         except Exception as error:  # whatever the library, the network or a proxy comes up with means 'no'
-            answers.append(f"{settings.endpoint} answers: {_brief(error)}")
+            answers.append(f"{settings.endpoint} answers: {reason(error)}")
         else:
             complete = found.commit_hash and found.etag
             answers.append(None if complete else f"{settings.endpoint} is no Hugging Face hub")
@@ -103,7 +99,7 @@ class HubFile:
         WeightsError
             If the download fails, or no new byte arrives for `stall` seconds.
         """
-        command = [sys.executable, "-P", "-c", _DOWNLOAD, self.repo, self.name, self.revision]
+        command = [sys.executable, "-P", "-m", "chestxpert.models.fetch", self.repo, self.name, self.revision]
         command += [str(settings.cache), settings.endpoint]
         with subprocess.Popen(
             command, env=_quiet_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -114,8 +110,8 @@ class HubFile:
             finally:
                 child.kill()
         if child.returncode != 0:
-            reason = err.strip().splitlines()[-1] if err.strip() else f"exit code {child.returncode}"
-            raise WeightsError(f"The download of {self} from {settings.endpoint} failed: {reason[:300]}")
+            why = err.strip().splitlines()[-1] if err.strip() else f"exit code {child.returncode}"
+            raise WeightsError(f"The download of {self} from {settings.endpoint} failed: {why}.")
         return Path(out.strip().splitlines()[-1])
 
     def _watch(self, child: subprocess.Popen[str], settings: HubSettings, stall: float, say: Say | None) -> None:
@@ -129,7 +125,7 @@ class HubFile:
             except subprocess.TimeoutExpired:
                 now = time.monotonic()
             size = _size_of_parts(blobs)
-            if size != fetched:
+            if size > fetched:  # a server that cuts every answer short starts over and over, and gets no further
                 fetched, last_growth = size, now
             if now - last_growth > stall:
                 raise WeightsError(
@@ -160,8 +156,3 @@ def _size_of_parts(folder: Path) -> int:
         except FileNotFoundError:
             continue
     return total
-
-
-def _brief(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:160]}" if lines else type(error).__name__
