@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from chestxpert.cohort.table import Cohort
+from chestxpert.errors import PredictionsError
+from chestxpert.evaluation.bootstrap import PatientDraws, interval, two_sided_p
+from chestxpert.evaluation.comparison import RunResult, compare_runs
+from chestxpert.evaluation.predictions import Predictions
+from chestxpert.evaluation.weighted_ranking import drawn_ranking
+from chestxpert.labels import NIH15
+from chestxpert.taxonomy import Taxonomy
+
+MakePredictions = Callable[..., Predictions]
+MakeCohort = Callable[..., Cohort]
+DRAWS = 80
+
+
+@pytest.fixture(scope="module")
+def study(cohort: Cohort, tree: Taxonomy, make_predictions: MakePredictions) -> dict[str, list[RunResult]]:
+    def runs(architecture: str, skill: float, first: int) -> list[RunResult]:
+        hierarchy = None if architecture == "flat" else tree
+        made = (make_predictions(cohort, skill, first + seed, hierarchy) for seed in range(2))
+        return [RunResult(seed, predictions, architecture) for seed, predictions in enumerate(made)]
+
+    return {
+        "flat-basic": runs("flat", 0.5, 0),
+        "flat-weighted": runs("flat", 1.5, 10),
+        "hierarchical-cascade": runs("cascade", 0.5, 20),
+        "hierarchical-shared": runs("shared", 1.0, 30),
+    }
+
+
+@pytest.fixture(scope="module")
+def comparison(study: dict[str, list[RunResult]], cohort: Cohort, tree: Taxonomy) -> dict:
+    return compare_runs(study, cohort, tree, draws=DRAWS)
+
+
+def test_it_is_strict_json_with_the_agreed_keys(comparison: dict, cohort: Cohort) -> None:
+    assert json.loads(json.dumps(comparison, allow_nan=False)) == comparison
+    assert {"schema", "label_space", "cohort", "recipes", "contrasts", "verdict"} <= set(comparison)
+    assert comparison["schema"] == 1
+    assert comparison["label_space"] == list(NIH15.labels)
+    assert comparison["cohort"]["fingerprint"] == cohort.fingerprint
+    assert comparison["cohort"]["images"] == {split: len(cohort.rows(split)) for split in ("train", "val", "test")}
+    assert comparison["cohort"]["patients"] == {split: cohort.n_patients(split) for split in ("train", "val", "test")}
+    assert {entry["metric"] for entry in comparison["contrasts"]} == {"macro_ap", "macro_auroc", "macro_f1"}
+    for entry in comparison["contrasts"]:
+        assert {"a", "b", "metric", "difference", "low", "high", "p", "p_adjusted", "kind"} <= set(entry)
+        assert entry["p"] <= entry["p_adjusted"]
+
+
+def test_every_recipe_has_the_agreed_keys(comparison: dict) -> None:
+    names = {"macro_auroc", "macro_ap", "macro_f1", "macro_f1_at_half", "micro_f1", "exact_match"}
+    names |= {"hierarchical_f1", "brier", "macro_auroc_findings", "macro_ap_findings"}
+    for name, recipe in comparison["recipes"].items():
+        assert recipe["architecture"] == {"flat": "flat"}.get(name.split("-")[0], name.split("-")[-1])
+        assert recipe["seeds"] == [0, 1]
+        assert set(recipe["cost"]) == {"parameters", "train_seconds", "train_image_passes", "ms_per_image"}
+        assert names <= set(recipe["metrics"])
+        assert ("hard_macro_f1" in recipe["metrics"]) == (recipe["architecture"] != "flat")
+        assert list(recipe["per_label"]) == list(NIH15.labels)
+        for entry in recipe["per_label"].values():
+            assert {"n_positive", "auroc", "ap", "f1", "threshold"} <= set(entry)
+
+
+def test_every_recipe_meets_the_baseline_and_the_best_meet(comparison: dict) -> None:
+    primary = [entry for entry in comparison["contrasts"] if entry["metric"] == "macro_ap"]
+    assert [(entry["a"], entry["b"], entry["kind"]) for entry in primary] == [
+        ("flat-weighted", "flat-basic", "baseline"),
+        ("hierarchical-cascade", "flat-basic", "baseline"),
+        ("hierarchical-shared", "flat-basic", "baseline"),
+        ("hierarchical-shared", "flat-weighted", "best"),
+    ]
+    assert comparison["best"] == {"flat": "flat-weighted", "hierarchical": "hierarchical-shared"}
+    assert comparison["contrasts"][0]["metric"] == "macro_ap"
+
+
+def test_a_contrast_is_what_paired_draws_by_hand_give(
+    comparison: dict, study: dict[str, list[RunResult]], cohort: Cohort
+) -> None:
+    rows = cohort.rows("test")
+    draws = PatientDraws.draw(cohort.patients[rows], DRAWS, 0)
+
+    def drawn(name: str) -> np.ndarray:
+        runs = [
+            drawn_ranking(cohort.labels(rows), run.predictions.align(cohort, "test")[0], draws) for run in study[name]
+        ]
+        return np.mean([np.nanmean(precision, axis=1) for _, precision in runs], axis=0)
+
+    differences = drawn("hierarchical-shared") - drawn("flat-weighted")
+    (entry,) = [e for e in comparison["contrasts"] if e["metric"] == "macro_ap" and e["kind"] == "best"]
+    low, high, _ = interval(differences)
+    assert (entry["low"], entry["high"]) == (pytest.approx(low), pytest.approx(high))
+    assert entry["p"] == pytest.approx(two_sided_p(differences))
+    means = {name: comparison["recipes"][name]["metrics"]["macro_ap"]["mean"] for name in study}
+    assert entry["difference"] == pytest.approx(means["hierarchical-shared"] - means["flat-weighted"])
+
+
+def test_the_order_of_rows_and_recipes_does_not_change_the_answer(
+    comparison: dict, study: dict[str, list[RunResult]], cohort: Cohort, tree: Taxonomy
+) -> None:
+    order = np.random.default_rng(0).permutation(len(cohort))
+    shuffled = Cohort(cohort.table.iloc[order].reset_index(drop=True), NIH15)
+    again = compare_runs(dict(reversed(study.items())), shuffled, tree, draws=DRAWS)
+    assert again["verdict"] == comparison["verdict"]
+    for name, recipe in comparison["recipes"].items():
+        for metric, values in recipe["metrics"].items():
+            other = again["recipes"][name]["metrics"][metric]
+            for key in ("mean", "low", "high"):
+                assert other[key] == pytest.approx(values[key], abs=1e-9)
+
+
+def test_the_same_predictions_under_two_names_show_no_difference(
+    study: dict[str, list[RunResult]], cohort: Cohort, tree: Taxonomy
+) -> None:
+    twins = {"flat-basic": study["flat-basic"], "flat-twin": study["flat-basic"]}
+    result = compare_runs(twins, cohort, tree, draws=DRAWS)
+    for entry in result["contrasts"]:
+        assert (entry["difference"], entry["low"], entry["high"], entry["p"]) == (0, 0, 0, 1)
+    assert "no difference shown" in result["verdict"]
+
+
+def test_a_simulated_cohort_is_said_to_be_one(
+    make_cohort: MakeCohort, make_predictions: MakePredictions, tree: Taxonomy
+) -> None:
+    cohort = make_cohort(patients=40, source="simulated")
+    result = compare_runs({"flat-basic": [RunResult(0, make_predictions(cohort))]}, cohort, tree, draws=20)
+    assert result["cohort"]["simulated"] is True
+    assert result["verdict"].startswith("On simulated images")
+
+
+def test_progress_counts_runs(study: dict[str, list[RunResult]], cohort: Cohort, tree: Taxonomy) -> None:
+    seen: list[tuple[int, int]] = []
+    compare_runs(study, cohort, tree, draws=5, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(done, 8) for done in range(1, 9)]
+
+
+def test_what_cannot_be_compared_is_refused(study: dict[str, list[RunResult]], cohort: Cohort, tree: Taxonomy) -> None:
+    with pytest.raises(PredictionsError, match="no recipe"):
+        compare_runs({}, cohort, tree)
+    with pytest.raises(PredictionsError, match=r"no runs to compare \(empty\)"):
+        compare_runs({"empty": []}, cohort, tree)
+    with pytest.raises(PredictionsError, match="differ in seed"):
+        compare_runs({"twice": [study["flat-basic"][0]] * 2}, cohort, tree)
+    with pytest.raises(PredictionsError, match="no test images"):
+        compare_runs(study, cohort.select("val"), tree)
+    with pytest.raises(PredictionsError, match="primary metric must be one of"):
+        compare_runs(study, cohort, tree, primary="accuracy")

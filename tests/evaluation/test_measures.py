@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from sklearn import metrics as oracle
+
+from chestxpert.cohort.table import Cohort
+from chestxpert.evaluation.bootstrap import PatientDraws
+from chestxpert.evaluation.measures import drawn_metrics, point_metrics
+from chestxpert.evaluation.predictions import Predictions
+from chestxpert.evaluation.scored import Operating, Scored
+from chestxpert.labels import NIH15
+from chestxpert.taxonomy import Taxonomy
+
+MakePredictions = Callable[..., Predictions]
+
+
+@pytest.fixture(scope="module")
+def scored(cohort: Cohort, tree: Taxonomy, make_predictions: MakePredictions) -> Scored:
+    made = make_predictions(cohort, tree=tree)
+    return Scored.of(made, cohort, "test", Operating.choose(made, cohort), tree)
+
+
+def repeated(scored: Scored, rows: np.ndarray) -> Scored:
+    assert scored.routed is not None
+    arrays = (scored.truth, scored.probs, scored.decisions, scored.decisions_at_half, scored.routed)
+    return Scored(scored.taxonomy, *(array[rows] for array in arrays))
+
+
+def test_every_drawn_metric_equals_the_plain_one_on_repeated_rows(cohort: Cohort, scored: Scored) -> None:
+    draws = PatientDraws.draw(cohort.patients[cohort.rows("test")], 25, 3)
+    drawn = drawn_metrics(scored, draws)
+    assert {"macro_ap", "brier", "hierarchical_f1", "hard_macro_f1", "hard_exact_match"} <= set(drawn.overall)
+    for draw, counts in enumerate(draws.counts[:, draws.patient_of_image]):
+        plain = point_metrics(repeated(scored, np.repeat(np.arange(len(counts)), counts)))
+        assert set(plain.overall) == set(drawn.overall)
+        for name, values in drawn.overall.items():
+            assert values[draw] == pytest.approx(plain.overall[name], abs=1e-9, nan_ok=True), name
+        for name, values in drawn.per_label.items():
+            np.testing.assert_allclose(values[draw], plain.per_label[name], atol=1e-9, err_msg=name)
+
+
+def test_drawn_decision_metrics_equal_scikit_learn_with_weights(cohort: Cohort, scored: Scored) -> None:
+    draws = PatientDraws.draw(cohort.patients[cohort.rows("test")], 10, 4)
+    drawn = drawn_metrics(scored, draws)
+    for draw, weights in enumerate(draws.counts[:, draws.patient_of_image]):
+        truth, decisions, extra = scored.truth, scored.decisions, {"sample_weight": weights}
+        micro = oracle.f1_score(truth, decisions, average="micro", **extra)
+        assert drawn.overall["micro_f1"][draw] == pytest.approx(micro, abs=1e-9)
+        exact = oracle.accuracy_score(truth, decisions, **extra)
+        assert drawn.overall["exact_match"][draw] == pytest.approx(exact, abs=1e-9)
+        present = (truth * weights[:, None]).sum(axis=0) > 0
+        f1 = oracle.f1_score(truth, decisions, average=None, zero_division=0, **extra)
+        np.testing.assert_allclose(drawn.per_label["f1"][draw][present], f1[present], atol=1e-9)
+        brier = [oracle.brier_score_loss(truth[:, k], scored.probs[:, k], **extra) for k in np.flatnonzero(present)]
+        np.testing.assert_allclose(drawn.per_label["brier"][draw][present], brier, atol=1e-9)
+
+
+def test_macro_is_over_all_labels_and_findings_leave_no_finding_out(scored: Scored) -> None:
+    measured = point_metrics(scored)
+    column = NIH15.index("No Finding")
+    for name in ("auroc", "ap"):
+        values = measured.per_label[name]
+        assert measured.overall[f"macro_{name}"] == pytest.approx(np.nanmean(values))
+        assert measured.overall[f"macro_{name}_findings"] == pytest.approx(np.nanmean(np.delete(values, column)))
+
+
+def test_one_half_is_reported_beside_the_validation_thresholds(scored: Scored) -> None:
+    measured = point_metrics(scored)
+    expected = oracle.f1_score(scored.truth, scored.probs >= 0.5, average="macro", zero_division=0)
+    assert measured.overall["macro_f1_at_half"] == pytest.approx(expected)
+    assert measured.overall["macro_f1_at_half"] != measured.overall["macro_f1"]
+
+
+def test_a_flat_run_has_no_hard_metrics(cohort: Cohort, tree: Taxonomy, make_predictions: MakePredictions) -> None:
+    made = make_predictions(cohort)
+    measured = point_metrics(Scored.of(made, cohort, "test", Operating.choose(made, cohort), tree))
+    assert not [name for name in measured.overall if name.startswith("hard_")]
+    assert "hierarchical_f1" in measured.overall

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chestxpert.evaluation.contrasts import RecipeValues, contrasts
+from chestxpert.evaluation.verdict import Setting, shown, verdict
+
+SETTING = Setting(images=393, patients=276, simulated=False)
+NOISE = np.random.default_rng(0).normal(0, 0.01, 1000)
+
+
+def recipe(hierarchical: bool, test: float, wobble: float = 0.0, validation: float | None = None) -> RecipeValues:
+    """A recipe whose draws move with the others', and `wobble` times apart from them."""
+    own = np.random.default_rng(int(test * 1e6)).normal(0, 1, 1000) * wobble
+    chosen = test if validation is None else validation
+    return RecipeValues(hierarchical, chosen, {"macro_ap": test}, {"macro_ap": test + NOISE + own})
+
+
+def sentence(recipes: dict[str, RecipeValues], setting: Setting = SETTING) -> str:
+    return verdict(recipes, contrasts(recipes, ["macro_ap"]), "macro_ap", setting)
+
+
+def test_a_difference_is_said_with_its_direction_size_interval_p_and_patients() -> None:
+    said = sentence({"flat-basic": recipe(False, 0.25), "shared": recipe(True, 0.30, 0.005)})
+    assert said.startswith("On 393 test images of 276 patients, macro average precision of the best hierarchical")
+    for part in (
+        "(shared)",
+        "(flat-basic)",
+        "both chosen on validation",
+        "was higher",
+        "by 0.050",
+        "adjusted p = 0.002",
+    ):
+        assert part in said
+    assert "no difference shown" not in said
+    assert "was lower" in sentence({"flat-basic": recipe(False, 0.30), "shared": recipe(True, 0.25, 0.005)})
+
+
+def test_an_interval_around_zero_is_no_difference_shown() -> None:
+    said = sentence({"flat-basic": recipe(False, 0.25), "shared": recipe(True, 0.255, 0.02)})
+    assert "no difference shown between the best hierarchical recipe (shared) and the best flat one" in said
+    assert "differs by +0.005" in said
+    assert "higher" not in said
+
+
+def test_a_p_value_that_does_not_survive_adjustment_is_no_difference_shown() -> None:
+    entry = {"difference": 0.02, "low": 0.001, "high": 0.04, "p_adjusted": 0.06}
+    assert not shown(entry)
+    assert shown({**entry, "p_adjusted": 0.04})
+    assert not shown({**entry, "low": -0.001, "p_adjusted": 0.04})
+    assert not shown({**entry, "p_adjusted": float("nan")})
+
+
+def test_the_sides_are_those_chosen_on_validation() -> None:
+    said = sentence(
+        {
+            "flat-basic": recipe(False, 0.4, validation=0.1),
+            "flat-weighted": recipe(False, 0.2, validation=0.2),
+            "shared": recipe(True, 0.3, 0.001),
+        }
+    )
+    assert "(flat-weighted)" in said
+    assert "flat-basic" not in said
+
+
+def test_simulated_images_are_called_so_first() -> None:
+    said = sentence({"flat-basic": recipe(False, 0.25), "shared": recipe(True, 0.30)}, Setting(50, 20, simulated=True))
+    assert said.startswith("On simulated images (50 for testing, of 20 simulated patients), ")
+
+
+@pytest.mark.parametrize(("hierarchical", "side"), [(False, "flat"), (True, "hierarchical")])
+def test_one_side_alone_leaves_the_question_open(hierarchical: bool, side: str) -> None:
+    said = sentence({"one": recipe(hierarchical, 0.25), "two": recipe(hierarchical, 0.30, 0.001)})
+    assert "macro average precision of two was higher than that of one" in said
+    assert said.endswith(f"only {side} recipes were compared, so whether a hierarchy helps stays open.")
+
+
+def test_one_side_whose_baseline_is_best_is_told_by_the_runner_up() -> None:
+    said = sentence({"flat-basic": recipe(False, 0.30), "b": recipe(False, 0.2, 0.001), "c": recipe(False, 0.1)})
+    assert "of b was lower than that of flat-basic" in said
+
+
+def test_one_recipe_alone_is_not_compared() -> None:
+    said = sentence({"flat-basic": recipe(False, 0.25)})
+    assert "flat-basic reached a macro average precision of 0.250 (95 % interval" in said
+    assert "nothing is compared" in said
+
+
+def test_an_undefined_metric_shows_nothing() -> None:
+    nothing = RecipeValues(True, 0.5, {"macro_ap": np.nan}, {"macro_ap": np.full(10, np.nan)})
+    flat = RecipeValues(False, 0.5, {"macro_ap": np.nan}, {"macro_ap": np.full(10, np.nan)})
+    assert "not defined" in sentence({"flat-basic": flat, "shared": nothing})
+    assert "not defined" in sentence({"flat-basic": flat})
+
+
+def test_it_is_one_sentence_that_ends() -> None:
+    said = sentence({"flat-basic": recipe(False, 0.25), "shared": recipe(True, 0.30)})
+    assert said.endswith(".")
+    assert ". " not in said
