@@ -144,7 +144,7 @@ def prepare(
     _check_arguments(split, val_fraction, seed, workers)
     preprocess, space = Preprocess(size=size), label_space(labels)
     check_free(out)
-    tables = read_source(source, space)
+    tables = read_source(source, space, split)
     frame, images, rejects = _match(tables, source)
     chosen = split_source(tables, frame, split, val_fraction, seed)
     arguments = {"labels": labels, "size": size, "split": split, "val_fraction": val_fraction, "seed": seed}

@@ -183,8 +183,8 @@ def read_lists(folder: Path) -> OfficialLists | None:
         return None
     if missing:
         raise DataError(
-            f"{folder} holds one official list, but not {missing[0]}. Put it there, or take the other one away "
-            "and ask for a split at random ('--split random')."
+            f"{folder} holds one official list, but not {missing[0]}. Put it there, or split at random "
+            "('--split random')."
         )
     train_val, test = (frozenset(read_list(path)) for path in paths.values() if path is not None)
     if both := sorted(train_val & test):

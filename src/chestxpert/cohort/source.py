@@ -53,16 +53,22 @@ class Source:
     rejects: list[Reject]
 
 
-def read_source(folder: Path, label_space: LabelSpace) -> Source:
-    """Read tables, lists and boxes of a folder; DataError if it has no usable label table."""
+def read_source(folder: Path, label_space: LabelSpace, way: str = "auto") -> Source:
+    """Read tables, boxes and (but for the way "random") official lists of a folder.
+
+    Raises
+    ------
+    DataError
+        If the folder has no readable label table, or only one of the two lists.
+    """
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}. Name the folder that holds the label table and the images.")
     read = read_cxrlt if label_space.name == CXRLT20.name else read_entries
     table = read(folder, label_space)
     kind = SIMULATED if (folder / SIMULATION_FILE).exists() else NIH
     boxes, bad_boxes = read_boxes(folder, label_space)
-    frame = table.frame.assign(source=kind)
-    return Source(kind, label_space, frame, read_lists(folder), boxes, [*table.rejects, *bad_boxes])
+    lists = None if way == "random" else read_lists(folder)
+    return Source(kind, label_space, table.frame.assign(source=kind), lists, boxes, [*table.rejects, *bad_boxes])
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -88,15 +89,16 @@ def decode_into(
         _Task(pixels, first, tuple(files[first : first + _CHUNK]), preprocess) for first in range(0, len(files), _CHUNK)
     ]
     workers = min(workers or available_cores(), len(tasks))
-    outcomes = map(_run, tasks) if workers <= 1 or len(files) < _POOL_FROM else _in_pool(tasks, workers)
+    alone = workers <= 1 or len(files) < _POOL_FROM
     results: list[tuple[int, int] | str] = [""] * len(files)
     done = 0
     try:
-        for outcome in outcomes:
-            results[outcome.first : outcome.first + len(outcome.results)] = outcome.results
-            done += len(outcome.results)
-            if progress is not None:
-                progress(done, len(files))
+        with closing(_in_turn(tasks) if alone else _in_pool(tasks, workers)) as outcomes:
+            for outcome in outcomes:
+                results[outcome.first : outcome.first + len(outcome.results)] = outcome.results
+                done += len(outcome.results)
+                if progress is not None:
+                    progress(done, len(files))
     except BrokenProcessPool as error:
         raise StoreError(
             "A process that decoded images died, perhaps for want of memory. Try fewer ('--workers 1'); a script of "
@@ -107,7 +109,11 @@ def decode_into(
     return results
 
 
-def _in_pool(tasks: Sequence[_Task], workers: int) -> Iterator[_Outcome]:
+def _in_turn(tasks: Sequence[_Task]) -> Generator[_Outcome, None, None]:
+    yield from map(_run, tasks)
+
+
+def _in_pool(tasks: Sequence[_Task], workers: int) -> Generator[_Outcome, None, None]:
     """Outcomes of all tasks as they come; on any error, Ctrl-C included, what has not begun is dropped."""
     way = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context(way), initializer=_start_worker)
