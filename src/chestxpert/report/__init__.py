@@ -1,0 +1,6 @@
+"""The report of a study: figures and a page drawn from evaluation tables, never from a model or an image."""
+
+from chestxpert.report.build import build_report
+from chestxpert.report.text import summary_text
+
+__all__ = ["build_report", "summary_text"]

@@ -1,0 +1,211 @@
+"""Builds report.html: reads the study folder, draws every figure, fills the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from chestxpert.cohort.table import SPLITS, Cohort
+from chestxpert.files import write_text
+from chestxpert.report.figure import Figure, Table
+from chestxpert.report.figure_contrasts import contrasts_figure
+from chestxpert.report.figure_costs import costs_figure
+from chestxpert.report.figure_findings import findings_figure
+from chestxpert.report.figure_learning import learning_figure
+from chestxpert.report.figure_recipes import recipes_figure
+from chestxpert.report.figure_tree import tree_figure
+from chestxpert.report.figures_cohort import SPLITS as SPLIT_WORDS
+from chestxpert.report.figures_cohort import cooccurrence_figure, distribution_figure
+from chestxpert.report.figures_curves import Scores, precision_recall_figure, roc_figure
+from chestxpert.report.provenance import commands, provenance_table, recipe_texts
+from chestxpert.report.read import StudyFolder, read_study
+from chestxpert.report.results import Results, metric_name
+from chestxpert.report.scales import decimal, grouped, percent, signed, typeset
+from chestxpert.taxonomy import Taxonomy
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How often each label occurs, and the order in which labels are shown: most frequent in training first."""
+
+    labels: list[str]
+    findings: list[str]
+    by_split: dict[str, dict[str, int]]
+    sizes: dict[str, int]
+
+    @classmethod
+    def of(cls, cohort: Cohort) -> Counts:
+        """Counts of every split of a cohort."""
+        by_split = {split: cohort.counts(split) for split in SPLITS}
+        labels = sorted(cohort.label_space.labels, key=lambda label: -by_split["train"][label])
+        findings = [label for label in labels if label != cohort.label_space.no_finding]
+        return cls(labels, findings, by_split, {split: len(cohort.rows(split)) for split in SPLITS})
+
+
+def build_report(study_folder: Path) -> Path:
+    """Draw the report of a compared study.
+
+    Parameters
+    ----------
+    study_folder : Path
+        With study.yaml, cohort.parquet, comparison.json and runs/RECIPE/seed-K/.
+
+    Returns
+    -------
+    Path
+        Of report.html in that folder: one file that needs nothing else, written aside and then renamed.
+
+    Raises
+    ------
+    RunError
+        If a part of the study is missing or unreadable.
+    """
+    study = read_study(Path(study_folder))
+    page = _environment().get_template("report.html").render(_context(study))
+    path = study.folder / REPORT
+    write_text(path, page)
+    return path
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("chestxpert.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["typeset"] = typeset
+    return environment
+
+
+def _context(study: StudyFolder) -> dict[str, Any]:
+    results = study.results
+    return {
+        "title": study.folder.resolve().name,
+        "simulated": study.cohort.simulated,
+        "verdict": results.verdict,
+        "facts": _facts(study),
+        "answer": _answer(results),
+        "figures": _figures(study),
+        "tree": _tree(study),
+        "cohort_table": cohort_table(study.cohort),
+        "provenance": provenance_table(study),
+        "recipes": recipe_texts(study),
+        "commands": commands(study),
+        "baseline": results.baseline,
+        "cohort_fingerprint": study.cohort.fingerprint,
+    }
+
+
+def _facts(study: StudyFolder) -> list[str]:
+    results, cohort = study.results, study.cohort
+    seeds = max(len(results.seeds(name)) for name in results.recipes)
+    backbones = dict.fromkeys(
+        str(run.environment["backbone"]["name"])
+        for runs in study.runs.values()
+        for run in runs.values()
+        if "name" in run.environment.get("backbone", {})
+    )
+    return [
+        f"{grouped(len(cohort))} images of {grouped(cohort.n_patients())} patients",
+        f"{len(results.recipes)} recipes, {seeds} {'seed' if seeds == 1 else 'seeds'} each",
+        *([f"backbone {', '.join(backbones)}"] if backbones else []),
+    ]
+
+
+def _answer(results: Results) -> dict[str, Any] | None:
+    """The best of each side and their difference on the primary metric, as words for the top of the page."""
+    decisive = results.decisive
+    if decisive is None or len(results.best) < 2:
+        return None
+    sides = [
+        {
+            "name": name,
+            "side": results.side(name),
+            "mean": decimal(estimate.mean),
+            "interval": f"{decimal(estimate.low)} to {decimal(estimate.high)}",
+        }
+        for name in results.best
+        for estimate in [results.metric(name, results.primary)]
+    ]
+    return {
+        "metric": metric_name(results.primary),
+        "sides": sides,
+        "difference": signed(decisive.difference),
+        "interval": f"{signed(decisive.low)} to {signed(decisive.high)}",
+        "shown": decisive.clear,
+    }
+
+
+def _tree(study: StudyFolder) -> Taxonomy | None:
+    """The tree of the study's hierarchies."""
+    runs = (run for seeds in study.runs.values() for run in seeds.values())
+    return next((run.predictions.taxonomy for run in runs if run.predictions.taxonomy is not None), None)
+
+
+def _figures(study: StudyFolder) -> dict[str, Figure]:
+    """Every figure that this study has, by anchor, in the order of the page."""
+    results, cohort, counts = study.results, study.cohort, Counts.of(study.cohort)
+    tested = counts.by_split["test"]
+    share = {label: tested[label] / max(counts.sizes["test"], 1) for label in counts.labels}
+    columns = [cohort.label_space.index(label) for label in counts.labels]
+    scores = _scores(study, results.best)
+    tree = _tree(study)
+    histories = {name: {seed: run.history for seed, run in runs.items()} for name, runs in study.runs.items()}
+    figures = [
+        recipes_figure(results),
+        contrasts_figure(results) if results.contrasts else None,
+        findings_figure(results, counts.labels, tested, share),
+        precision_recall_figure(results, counts.labels, columns, scores),
+        roc_figure(results, counts.labels, columns, scores),
+        tree_figure(results, tree, counts.findings, tested) if tree is not None else None,
+        distribution_figure(counts.labels, counts.by_split, counts.sizes),
+        cooccurrence_figure(
+            counts.findings, cohort.labels()[:, [cohort.label_space.index(f) for f in counts.findings]]
+        ),
+        learning_figure(results, histories),
+        costs_figure(results),
+    ]
+    return {figure.anchor: figure for figure in figures if figure is not None}
+
+
+def _scores(study: StudyFolder, names: Sequence[str]) -> Scores:
+    """Test truth and probabilities of some recipes, a table a seed."""
+    cohort = study.cohort
+    probs = {name: [run.predictions.align(cohort, "test")[0] for run in study.runs[name].values()] for name in names}
+    return Scores(cohort.labels(cohort.rows("test")), probs)
+
+
+def cohort_table(cohort: Cohort) -> Table:
+    """Who is in each split: images, patients, views, sex and age."""
+    rows = []
+    for split in SPLITS:
+        part = cohort.table.iloc[cohort.rows(split)]
+        patients = cohort.n_patients(split)
+        ages = part["age"].dropna()
+        rows.append(
+            [
+                SPLIT_WORDS[split],
+                grouped(len(part)),
+                grouped(patients),
+                decimal(len(part) / patients if patients else None, 2),
+                _share(part["view"], "AP"),
+                _share(part["sex"], "F"),
+                decimal(float(np.median(ages)) if len(ages) else None, 0),
+            ]
+        )
+    return Table(["split", "images", "patients", "images a patient", "AP views", "women", "median age"], rows)
+
+
+def _share(values: Any, wanted: str) -> str:
+    """Share of `wanted` among the values that are known."""
+    known = values[values != ""]
+    return percent(float((known == wanted).mean()) if len(known) else None, 0)

@@ -1,0 +1,92 @@
+"""The figure of the answer: every recipe, flat and hierarchical, on the main metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chestxpert.report.canvas import Canvas
+from chestxpert.report.figure import SIDES, Figure, Key, Table, two_widths
+from chestxpert.report.results import METRICS, Results, metric_name
+from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
+from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain
+
+
+def _shown(results: Results) -> list[str]:
+    """The metric that decides, then the other main ones."""
+    return list(dict.fromkeys([results.primary, "macro_ap", "macro_auroc", "macro_f1"]))
+
+
+def recipes_figure(results: Results) -> Figure:
+    """Flat against hierarchical: mean, interval and single seeds of every recipe on three metrics."""
+    rows, names = _recipe_rows(results)
+    metrics = _shown(results)
+    panels = [_metric_panel(results, metric, rows) for metric in metrics]
+    name = "Every recipe with its 95 % interval: " + "; ".join(
+        f"{recipe} {metric_name(metrics[0])} {results.metric(recipe, metrics[0]).words()}" for recipe in names
+    )
+    keys = [*SIDES, Key("reference", "dash", f"mean of {results.baseline}")]
+    if any(results.per_seed(name, metrics[0]) for name in names):
+        keys.insert(2, Key("muted", "ring", "one seed"))
+    return Figure(
+        anchor="fig-recipes",
+        title="Flat against hierarchical",
+        caption=(
+            "Each mark is a recipe's mean over its seeds on the test split, its line the 95 % interval from a "
+            "bootstrap over patients. Further right is better. Intervals of two recipes may overlap although "
+            "their difference is clear, since both are measured on the same patients: for differences, read the "
+            "next figure. Tinted rows are the best flat and the best hierarchical recipe, chosen on validation."
+        ),
+        picture=two_widths(lambda frame: draw_rows(rows, panels, frame), name, 30),
+        tables=[metrics_table(results)],
+        keys=keys,
+    )
+
+
+def _recipe_rows(results: Results) -> tuple[list[Row], list[str]]:
+    """Rows with a heading a side, and the recipe of each row ('' for a heading)."""
+    rows: list[Row] = []
+    names: list[str] = []
+    for side, heading in (("flat", "Flat"), ("hier", "Hierarchical")):
+        members = [name for name in results.recipes if results.side(name) == side]
+        if members:
+            rows.append(Row(heading, side, heading=True))
+            names.append("")
+        for name in members:
+            rows.append(Row(name, side, strong=name in results.best))
+            names.append(name)
+    return rows, [name for name in names if name]
+
+
+def _metric_panel(results: Results, metric: str, rows: Sequence[Row]) -> Panel:
+    names = [row.label for row in rows if not row.heading]
+    estimates = {name: results.metric(name, metric) for name in names}
+    points = [value for name in names for value in results.per_seed(name, metric)]
+    ends = [value for e in estimates.values() for value in (e.mean, e.low, e.high)]
+    low, high = domain([*ends, *points], floor=0.0, ceiling=1.0)
+
+    def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
+        name = rows[index].label
+        estimate, side = estimates[name], results.side(name)
+        if estimate.mean is None:
+            canvas.text(scale(low), y + 4, UNDEFINED, "tick")
+            return
+        draw_interval(canvas, scale, (estimate.low, estimate.high), y, side)
+        for value in results.per_seed(name, metric):
+            canvas.circle(scale(value), y + 8, 2, f"ring {side}", tip=f"one seed: {decimal(value)}")
+        tip = f"{name}: {metric_name(metric)} {estimate.words()}"
+        canvas.marker(scale(estimate.mean), y, results.hierarchical(name), f"dot {side}", tip=tip)
+        edge = estimate.high if estimate.high is not None else estimate.mean
+        canvas.text(scale(edge) + 6, y + 4, decimal(estimate.mean), "value")
+
+    reference = results.metric(results.baseline, metric).mean if results.baseline in names else None
+    return Panel(metric_name(metric), low, high, mark, reference=reference, room=36)
+
+
+def metrics_table(results: Results) -> Table:
+    """Every metric of every recipe with its interval."""
+    known = [m for m in METRICS if any(results.metric(name, m).mean is not None for name in results.recipes)]
+    rows = [
+        [name, ", ".join(map(str, results.seeds(name))), *(results.metric(name, m).words() for m in known)]
+        for name in results.recipes
+    ]
+    return Table(["recipe", "seeds", *(metric_name(m) for m in known)], rows, words=2)

@@ -1,0 +1,107 @@
+"""Confusion along the tree: of the true cases of each finding, how many are found, and where the others are lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from chestxpert.report.canvas import Canvas
+from chestxpert.report.figure import Figure, Key, Table, two_widths
+from chestxpert.report.results import Fate, Results, finding_name
+from chestxpert.report.rows import Mark, Panel, Row, draw_rows
+from chestxpert.report.scales import UNDEFINED, Scale, grouped, percent
+from chestxpert.taxonomy import Taxonomy
+
+
+def tree_figure(results: Results, tree: Taxonomy, findings: Sequence[str], cases: Mapping[str, int]) -> Figure | None:
+    """Stacked bars of every hierarchical recipe, with the best flat recipe's share found as a mark.
+
+    Parameters
+    ----------
+    tree : Taxonomy
+    findings : sequence of str
+        In the order shown.
+    cases : mapping of finding to its test images
+
+    Returns
+    -------
+    Figure, or None where no hierarchical recipe was run or its cases were not recorded.
+    """
+    flat = next((name for name in results.best if not results.hierarchical(name)), None)
+    shown = [name for name in results.recipes if results.hierarchical(name) or name == flat]
+    recorded = {name: {f: fate for f in findings if (fate := results.fate(name, f))} for name in shown}
+    fates = {name: each for name, each in recorded.items() if len(each) == len(findings)}
+    names = [name for name in fates if name != flat]
+    if not names:
+        return None
+    rows = [Row(finding_name(finding), note=grouped(cases[finding])) for finding in findings]
+    decisions = [decision.name for decision in tree.decisions]
+    panels = [
+        Panel(name, 0.0, 1.0, _stack(findings, fates[name], fates.get(flat or "", {}), decisions, name),
+              tick_words=lambda value, _: f"{100 * value:.0f} %")
+        for name in names
+    ]  # fmt: skip
+    keys = [Key("found", "block", "found")]
+    keys += [Key(f"lost-{min(place, 3)}", "block", f"lost at {name}") for place, name in enumerate(decisions)]
+    if flat in fates:
+        keys.append(Key("flat", "circle", f"found by {flat}"))
+    return Figure(
+        anchor="fig-tree",
+        title="Where hard routing loses cases",
+        caption=(
+            "Every bar is all the test images that truly carry the finding. Under hard routing an image goes "
+            "down the tree only while each decision says yes, by thresholds chosen on validation; a lost case is "
+            "counted at the first decision that turned it away. The mark shows how many of the same cases the "
+            "best flat recipe finds at its own thresholds. More cases found may come with more false alarms: F1 "
+            "weighs the two."
+        ),
+        picture=two_widths(
+            lambda frame: draw_rows(rows, panels, frame, note_title="test n"), _spoken(findings, names, fates), 24
+        ),
+        tables=[_table(findings, cases, fates, decisions)],
+        keys=keys,
+    )
+
+
+def _stack(
+    findings: Sequence[str], fates: Mapping[str, Fate], flat: Mapping[str, Fate], decisions: Sequence[str], name: str
+) -> Mark:
+    def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
+        finding = findings[index]
+        fate = fates[finding]
+        if fate.found is None:
+            canvas.text(scale(0), y + 4, f"{UNDEFINED}: no cases", "tick")
+            return
+        parts = [("found", "found", fate.found)]
+        parts += [(f"lost-{min(place, 3)}", f"lost at {d}", fate.lost.get(d, 0.0)) for place, d in enumerate(decisions)]
+        before = 0.0
+        for kind, words, share in parts:
+            left, right = scale(before), scale(before + share)
+            if right - left >= 0.5:
+                tip = f"{finding_name(finding)}, {name}: {percent(share, 0)} {words}"
+                canvas.rect(left, y - 6.5, right - left, 13, f"part {kind}", tip=tip)
+            before += share
+        other = flat.get(finding)
+        if other is not None and other.found is not None:
+            tip = f"{finding_name(finding)}: {percent(other.found, 0)} found by the flat recipe"
+            canvas.marker(scale(other.found), y, False, "dot flat ringed", size=4, tip=tip)
+
+    return mark
+
+
+def _spoken(findings: Sequence[str], names: Sequence[str], fates: Mapping[str, Mapping[str, Fate]]) -> str:
+    parts = [
+        f"{finding_name(f)} " + ", ".join(f"{percent(fates[name][f].found, 0)} by {name}" for name in names)
+        for f in findings
+    ]
+    return f"Share of true cases found under hard routing: {'; '.join(parts)}."
+
+
+def _table(
+    findings: Sequence[str], cases: Mapping[str, int], fates: Mapping[str, Mapping[str, Fate]], decisions: Sequence[str]
+) -> Table:
+    rows = []
+    for finding in findings:
+        for name, fate in ((name, each[finding]) for name, each in fates.items()):
+            lost = ["" if not fate.lost else percent(fate.lost.get(d), 0) for d in decisions]
+            rows.append([finding_name(finding), name, grouped(cases[finding]), percent(fate.found, 0), *lost])
+    return Table(["finding", "recipe", "test n", "found", *(f"lost at {d}" for d in decisions)], rows, words=2)

@@ -1,0 +1,170 @@
+"""Precision-recall and ROC curves of the best recipe of each side, a plot a label, a line a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
+
+from chestxpert.report.canvas import Point
+from chestxpert.report.figure import SIDES, Figure, Key, Table
+from chestxpert.report.results import Results, finding_name
+from chestxpert.report.scales import UNDEFINED, decimal, grouped, percent
+from chestxpert.report.small_plot import UnitPlot
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Test truth, and for each recipe drawn the probabilities of each of its seeds.
+
+    Attributes
+    ----------
+    truth : (N, K) bool array
+    probs : mapping of recipe to one (N, K) array a seed
+    """
+
+    truth: BoolArray
+    probs: Mapping[str, Sequence[FloatArray]]
+
+
+def precision_recall_points(truth: BoolArray, probs: FloatArray) -> list[Point]:
+    """Corners of the precision-recall steps, recall rising; the area below them is the average precision."""
+    hits, decided = _counts(truth, probs)
+    recall, precision = hits / max(int(truth.sum()), 1), hits / decided
+    rising = np.flatnonzero(np.diff(recall, prepend=0.0) > 0)
+    points: list[Point] = []
+    before = 0.0
+    for r, p in zip(recall[rising].tolist(), precision[rising].tolist(), strict=True):
+        points += [(before, p), (r, p)]
+        before = r
+    return points
+
+
+def roc_points(truth: BoolArray, probs: FloatArray) -> list[Point]:
+    """Corners of the ROC curve from (0, 0) to (1, 1)."""
+    hits, decided = _counts(truth, probs)
+    across = (decided - hits) / max(int((~truth).sum()), 1)
+    up = hits / max(int(truth.sum()), 1)
+    return [(0.0, 0.0), *zip(across.tolist(), up.tolist(), strict=True)]
+
+
+def _counts(truth: BoolArray, probs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """True positives and decided positives at each distinct threshold, highest threshold first."""
+    order = np.argsort(-probs, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(probs[order]) != 0, True))
+    return np.cumsum(truth[order])[ends].astype(np.float64), (ends + 1).astype(np.float64)
+
+
+def _operating_point(truth: BoolArray, decided: BoolArray, roc: bool) -> Point | None:
+    """Where a threshold stands on the curve; None where nothing is decided and precision has no value."""
+    hits = int((truth & decided).sum())
+    recall = hits / max(int(truth.sum()), 1)
+    if roc:
+        return int((~truth & decided).sum()) / max(int((~truth).sum()), 1), recall
+    return (recall, hits / int(decided.sum())) if decided.any() else None
+
+
+def precision_recall_figure(results: Results, labels: Sequence[str], columns: Sequence[int], scores: Scores) -> Figure:
+    """Small multiples of precision against recall; `columns` holds each label's place in the arrays."""
+    return Figure(
+        anchor="fig-pr",
+        title="Precision against recall",
+        caption=(
+            "The test split, one thin line a seed. The dashed line is guessing: the label's share of the images. "
+            "Marks stand where the threshold chosen on validation lands on test. The numbers are average "
+            "precision, the mean over seeds."
+        ),
+        picture=_grid(results, labels, columns, scores, "ap", roc=False),
+        tables=[_thresholds_table(results, labels, columns, scores)],
+        keys=_keys(results, scores),
+        grid=True,
+    )
+
+
+def roc_figure(results: Results, labels: Sequence[str], columns: Sequence[int], scores: Scores) -> Figure:
+    """Small multiples of the true-positive rate against the false-positive rate."""
+    return Figure(
+        anchor="fig-roc",
+        title="ROC curves",
+        caption=(
+            "True-positive rate against false-positive rate on the test split, one thin line a seed; the dashed "
+            "diagonal is guessing. The numbers are AUROC, the mean over seeds. For rare findings, precision and "
+            "recall tell more: a small false-positive rate can still be many false alarms."
+        ),
+        picture=_grid(results, labels, columns, scores, "auroc", roc=True),
+        tables=[_auroc_table(results, labels, scores)],
+        keys=_keys(results, scores),
+        grid=True,
+    )
+
+
+def _thresholds_table(results: Results, labels: Sequence[str], columns: Sequence[int], scores: Scores) -> Table:
+    """What the recipes drawn reach at the thresholds that were chosen on validation."""
+    rows = []
+    for label, column in zip(labels, columns, strict=True):
+        share = percent(float(scores.truth[:, column].mean()))
+        for name in scores.probs:
+            chosen = results.thresholds(name, label)
+            threshold = decimal(float(np.mean(chosen)) if chosen else None)
+            metrics = (results.label(name, label, metric).words() for metric in ("ap", "precision", "recall", "f1"))
+            rows.append([finding_name(label), name, share, threshold, *metrics])
+    head = ["finding", "recipe", "share of images", "threshold", "average precision", "precision", "recall", "F1"]
+    return Table(head, rows, words=2)
+
+
+def _auroc_table(results: Results, labels: Sequence[str], scores: Scores) -> Table:
+    rows = [
+        [finding_name(label), *(results.label(name, label, "auroc").words() for name in scores.probs)]
+        for label in labels
+    ]
+    return Table(["AUROC", *scores.probs], rows)
+
+
+def _keys(results: Results, scores: Scores) -> list[Key]:
+    return [replace(SIDES[results.hierarchical(name)], words=name) for name in scores.probs]
+
+
+def _grid(
+    results: Results, labels: Sequence[str], columns: Sequence[int], scores: Scores, metric: str, *, roc: bool
+) -> Markup:
+    plots = [_plot(results, label, column, scores, metric, roc) for label, column in zip(labels, columns, strict=True)]
+    return Markup("").join(plots)
+
+
+def _plot(results: Results, label: str, column: int, scores: Scores, metric: str, roc: bool) -> Markup:
+    truth = scores.truth[:, column]
+    title, note = finding_name(label), f"{grouped(truth.sum())} of {grouped(len(truth))}"
+    plot = UnitPlot(title, note, *(("false-positive rate", "true-positive") if roc else ("recall", "precision")))
+    if not truth.any() or truth.all():
+        plot.words(0.73, 0.48, UNDEFINED, "plain")
+        return plot.svg(f"{title}: {UNDEFINED}, all test images are of one class")
+    prevalence = float(truth.mean())
+    plot.curve([(0, 0), (1, 1)] if roc else [(0, prevalence), (1, prevalence)], "reference")
+    points: Callable[[BoolArray, FloatArray], list[Point]] = roc_points if roc else precision_recall_points
+    for name, seeds in scores.probs.items():
+        for probs in seeds:
+            plot.curve(points(truth, probs[:, column]), results.side(name))
+    _marks(plot, results, (label, column), scores, roc)
+    for place, name in enumerate(scores.probs):
+        height = (0.05 + 0.12 * (len(scores.probs) - 1 - place)) if roc else 0.9 - 0.12 * place
+        plot.words(0.97, height, decimal(results.label(name, label, metric).mean), results.side(name))
+    means = ", ".join(f"{name} {decimal(results.label(name, label, metric).mean)}" for name in scores.probs)
+    return plot.svg(f"{title}, {'AUROC' if roc else 'average precision'}: {means}")
+
+
+def _marks(plot: UnitPlot, results: Results, what: tuple[str, int], scores: Scores, roc: bool) -> None:
+    label, column = what
+    truth = scores.truth[:, column]
+    for name, seeds in scores.probs.items():
+        # Thresholds are in the order of the seeds, or not there at all.
+        for probs, threshold in zip(seeds, results.thresholds(name, label), strict=False):
+            point = _operating_point(truth, probs[:, column] >= threshold, roc)
+            if point is not None:
+                place = plot.x(point[0]), plot.y(point[1])
+                plot.canvas.marker(*place, results.hierarchical(name), f"dot {results.side(name)}", size=2.6)

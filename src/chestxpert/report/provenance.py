@@ -1,0 +1,117 @@
+"""Where a study comes from, and how to make it again: tables and commands from what its folder records."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chestxpert.report.figure import Table
+from chestxpert.report.read import StudyFolder
+
+_PER_RUN = ("seed",)
+_NAMES = {
+    "chestxpert": "ChestXpert",
+    "backbone.requested": "backbone asked for",
+    "backbone.name": "backbone",
+    "backbone.source": "its weights came from",
+    "backbone.weights_fingerprint": "fingerprint of its weights",
+    "cohort_fingerprint": "fingerprint of the cohort",
+    "pixels_fingerprint": "fingerprint of the pixels",
+    "size": "image size in pixels",
+    "source": "images from",
+    "dtype": "number format",
+    "system": "operating system",
+}
+
+
+@dataclass(frozen=True)
+class RecipeText:
+    """A recipe as the page shows it: its YAML line by line, true where it differs from the baseline's."""
+
+    name: str
+    side: str
+    note: str
+    lines: list[tuple[str, bool]]
+
+
+def provenance_table(study: StudyFolder) -> Table:
+    """What the runs were made with: said once where all agree, else by recipe."""
+    results, settings = study.results, study.settings
+    bootstrap = results.comparison.get("bootstrap", {})
+    seeds = sorted({seed for name in results.recipes for seed in results.seeds(name)})
+    rows = [
+        ["study", study.folder.resolve().name],
+        ["seeds", ", ".join(map(str, seeds))],
+        ["label space", f"{study.cohort.label_space.name}, {len(study.cohort.label_space)} labels"],
+    ]
+    if "draws" in bootstrap:
+        rows.append(["bootstrap", f"{bootstrap['draws']} draws over {bootstrap.get('unit', 'patient')}s"])
+    if "dataset" in settings:
+        rows.append(["data set", str(settings["dataset"])])
+    known = {name: _agreed([_flat(run.environment) for run in runs.values()]) for name, runs in study.runs.items()}
+    keys = dict.fromkeys(key for values in known.values() for key in values)
+    rows += [[_NAMES.get(key, _words(key)), _by_recipe({n: v.get(key, "") for n, v in known.items()})] for key in keys]
+    return Table(["", ""], [row for row in rows if row[1]], words=2)
+
+
+def _words(key: str) -> str:
+    return key.removeprefix("packages.").replace("_", " ").replace(".", " ")
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested values as dotted keys and words, without what belongs to a single run or is said elsewhere."""
+    flat: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        elif value is not None and prefix + key not in (*_PER_RUN, "schema", "dataset"):
+            flat[prefix + key] = str(value)
+    return flat
+
+
+def _agreed(runs: list[dict[str, str]]) -> dict[str, str]:
+    """Values of several runs of one recipe; where they differ, all of them."""
+    keys = dict.fromkeys(key for run in runs for key in run)
+    return {key: " / ".join(dict.fromkeys(run[key] for run in runs if key in run)) for key in keys}
+
+
+def _by_recipe(values: Mapping[str, str]) -> str:
+    if len(set(values.values())) == 1:
+        return next(iter(values.values()))
+    return "; ".join(f"{name}: {value or 'not recorded'}" for name, value in values.items())
+
+
+def recipe_texts(study: StudyFolder) -> list[RecipeText]:
+    """Every recipe's YAML with the lines marked in which it differs from the baseline's."""
+    results = study.results
+    texts = {name: next(iter(runs.values())).recipe_text for name, runs in study.runs.items()}
+    base = texts.get(results.baseline, "").splitlines()
+    return [
+        RecipeText(name, results.side(name), results.recipe(name)["architecture"], _marked(base, texts[name]))
+        for name in results.recipes
+    ]
+
+
+def _marked(base: list[str], text: str) -> list[tuple[str, bool]]:
+    lines = text.rstrip().splitlines()
+    matcher = difflib.SequenceMatcher(a=base, b=lines, autojunk=False)
+    same = {line for block in matcher.get_matching_blocks() for line in range(block.b, block.b + block.size)}
+    return [(line, index not in same and not line.startswith("name:")) for index, line in enumerate(lines)]
+
+
+def commands(study: StudyFolder) -> list[tuple[str, str]]:
+    """What to type to make the study again, each with what it does."""
+    folder = shlex.quote(str(study.folder))
+    recorded = str(study.settings.get("command") or "").strip()
+    found = []
+    if recorded:
+        found.append(("the whole study, as it was asked for; into a new folder, since none is overwritten", recorded))
+        resumed = recorded if "--resume" in recorded else f"{recorded} --resume"
+        found.append(("go on with this folder where it stopped; trains only what is missing", resumed))
+    found.append(
+        ("compare and draw again from the stored predictions, without training", f"chestxpert report {folder}")
+    )
+    return found

@@ -1,0 +1,211 @@
+"""What comparison.json says, with names: estimates, contrasts, and which recipes stand for each side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chestxpert.errors import RunError
+from chestxpert.report.scales import decimal
+
+METRICS = {
+    "macro_auroc": "Macro AUROC",
+    "macro_ap": "Macro AP",
+    "macro_f1": "Macro F1",
+    "macro_f1_at_half": "Macro F1 at 0.5",
+    "macro_auroc_findings": "Macro AUROC, findings alone",
+    "macro_ap_findings": "Macro AP, findings alone",
+    "macro_precision": "Macro precision",
+    "macro_recall": "Macro recall",
+    "micro_f1": "Micro F1",
+    "exact_match": "Exact match",
+    "hierarchical_precision": "Hierarchical precision",
+    "hierarchical_recall": "Hierarchical recall",
+    "hierarchical_f1": "Hierarchical F1",
+    "brier": "Brier score (less is better)",
+    "hard_macro_f1": "Hard routing: macro F1",
+    "hard_micro_f1": "Hard routing: micro F1",
+    "hard_exact_match": "Hard routing: exact match",
+    "hard_hierarchical_f1": "Hard routing: hierarchical F1",
+}
+"""The metrics of a comparison in the order in which they are shown, with the words a reader sees."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds with its 95 % bootstrap interval; None where it is not defined."""
+
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(cls, values: object) -> Estimate:
+        """Estimate from the ``{"mean", "low", "high"}`` of comparison.json; anything else is undefined."""
+        if not isinstance(values, Mapping):
+            return cls()
+        return cls(*(_finite(values.get(key)) for key in ("mean", "low", "high")))
+
+    def words(self, digits: int = 3) -> str:
+        """For example ``0.742 [0.711, 0.771]``."""
+        if self.mean is None or self.low is None or self.high is None:
+            return decimal(self.mean, digits)
+        return f"{decimal(self.mean, digits)} [{decimal(self.low, digits)}, {decimal(self.high, digits)}]"
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """How much recipe `a` exceeds recipe `b` on one metric."""
+
+    a: str
+    b: str
+    metric: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    p_adjusted: float | None
+    kind: str = ""
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves zero out and the adjusted p-value, if any, is below 0.05."""
+        if self.low is None or self.high is None or self.low <= 0 <= self.high:
+            return False
+        return self.p_adjusted is None or self.p_adjusted < 0.05
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of the true test cases of one finding, as shares of them; None without cases.
+
+    Attributes
+    ----------
+    found : float or None
+    lost : mapping of decision name to share
+        Empty for a recipe without routing.
+    """
+
+    found: float | None
+    lost: Mapping[str, float]
+
+
+def _finite(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+class Results:
+    """A reader of one comparison.
+
+    Parameters
+    ----------
+    comparison : mapping
+        The content of comparison.json.
+
+    Raises
+    ------
+    RunError
+        If it is no comparison, or of a schema this version does not know.
+    """
+
+    def __init__(self, comparison: Mapping[str, Any]) -> None:
+        missing = [key for key in ("schema", "recipes", "contrasts", "verdict", "cohort") if key not in comparison]
+        if missing:
+            raise RunError(
+                f"This is no comparison: it has no {', '.join(missing)}. Run `chestxpert compare` again to write one."
+            )
+        if comparison["schema"] != 1:
+            raise RunError(
+                f"The comparison has schema {comparison['schema']!r}, but this version of ChestXpert reads schema 1."
+            )
+        self.comparison = comparison
+        self.verdict = str(comparison["verdict"])
+        self.contrasts = [_contrast(values) for values in comparison["contrasts"]]
+        self.primary = str(comparison.get("primary", "macro_ap"))
+        self.baseline = str(comparison.get("baseline", "flat-basic"))
+
+    @property
+    def best(self) -> tuple[str, ...]:
+        """The best flat and the best hierarchical recipe by validation, as far as there are such recipes."""
+        best = self.comparison.get("best", {})
+        return tuple(best[side] for side in ("flat", "hierarchical") if best.get(side) in self.comparison["recipes"])
+
+    @property
+    def decisive(self) -> Contrast | None:
+        """The best hierarchical against the best flat recipe on the primary metric, if both sides were run."""
+        return next((c for c in self.contrasts if c.kind == "best" and c.metric == self.primary), None)
+
+    @property
+    def recipes(self) -> list[str]:
+        """Recipe names, flat ones first, each kind in the order of the comparison."""
+        return sorted(self.comparison["recipes"], key=self.hierarchical)
+
+    def recipe(self, name: str) -> Mapping[str, Any]:
+        """Everything the comparison holds on one recipe."""
+        values: Mapping[str, Any] = self.comparison["recipes"][name]
+        return values
+
+    def hierarchical(self, name: str) -> bool:
+        """Whether the recipe is a hierarchy."""
+        return bool(self.recipe(name)["architecture"] != "flat")
+
+    def side(self, name: str) -> str:
+        """Class name of the recipe's colour: ``flat`` or ``hier``."""
+        return "hier" if self.hierarchical(name) else "flat"
+
+    def seeds(self, name: str) -> list[int]:
+        """Seeds of the recipe."""
+        return list(self.recipe(name).get("seeds", []))
+
+    def metric(self, name: str, metric: str) -> Estimate:
+        """One of the recipe's metrics over all findings."""
+        return Estimate.of(self.recipe(name).get("metrics", {}).get(metric))
+
+    def label(self, name: str, finding: str, metric: str) -> Estimate:
+        """One of the recipe's metrics on one finding."""
+        return Estimate.of(self.recipe(name).get("per_label", {}).get(finding, {}).get(metric))
+
+    def per_seed(self, name: str, metric: str) -> list[float]:
+        """The metric of each single seed; empty where there is but one seed, or none is recorded."""
+        values = self.recipe(name).get("metrics", {}).get(metric, {}).get("per_seed", ())
+        known = [value for value in map(_finite, values) if value is not None]
+        return known if len(self.seeds(name)) > 1 else []
+
+    def thresholds(self, name: str, label: str) -> list[float]:
+        """The recipe's thresholds for one label, one a seed, chosen on validation; empty if not recorded."""
+        values = self.recipe(name).get("per_label", {}).get(label, {}).get("thresholds", ())
+        return [value for value in map(_finite, values) if value is not None]
+
+    def fate(self, name: str, finding: str) -> Fate | None:
+        """What became of a finding's true cases under the recipe, mean over seeds; None if not recorded."""
+        entry = self.recipe(name).get("tree", {}).get("findings", {}).get(finding)
+        if entry is None:
+            return None
+        if not entry["n"]:
+            return Fate(None, {})
+        return Fate(entry["found"] / entry["n"], {place: n / entry["n"] for place, n in entry["lost"].items()})
+
+    def cost(self, name: str, key: str) -> float | None:
+        """One of ``parameters``, ``train_seconds``, ``train_image_passes``, ``ms_per_image``."""
+        return _finite(self.recipe(name).get("cost", {}).get(key))
+
+
+def _contrast(values: Mapping[str, Any]) -> Contrast:
+    numbers = {key: _finite(values.get(key)) for key in ("difference", "low", "high", "p", "p_adjusted")}
+    return Contrast(
+        str(values["a"]), str(values["b"]), str(values["metric"]), **numbers, kind=str(values.get("kind", ""))
+    )
+
+
+def metric_name(metric: str) -> str:
+    """Words for a metric's key; an unknown key is shown without its underscores."""
+    return METRICS.get(metric, metric.replace("_", " "))
+
+
+def finding_name(finding: str) -> str:
+    """Words for a finding: NIH's underscore becomes a space."""
+    return finding.replace("_", " ")

@@ -1,0 +1,193 @@
+"""Plots with one row a thing (a recipe, a finding, a contrast) and one panel a quantity.
+
+Panels stand side by side where there is room, and one above the other on a phone. Most figures of the report are
+such plots, so they share their measures and read alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chestxpert.report.canvas import Anchor, Canvas
+from chestxpert.report.scales import Scale, text_width, tick_step, tick_text
+
+WIDE = 820.0
+NARROW = 356.0
+_TOP = 34.0
+_BOTTOM = 26.0
+_GAP = 26.0
+
+Mark = Callable[[Canvas, Scale, int, float], None]
+"""Draws one row's content of one panel: canvas, the panel's scale, index of the row, the row's middle in pixels."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its label, an optional note between label and panels, and how it stands out."""
+
+    label: str
+    kind: str = ""
+    note: str = ""
+    strong: bool = False
+    heading: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One quantity: title, ends of its axis, and what to draw in each row.
+
+    Attributes
+    ----------
+    reference : float or None
+        Value with a dashed line across all rows.
+    room : float
+        Pixels kept free at the right for words that a row writes beyond the axis.
+    weight : float
+        Share of the width, relative to the other panels.
+    ticks : bool
+        Whether the axis has grid lines and numbers.
+    sides : tuple of two str, or None
+        What lies to the left and to the right of the reference.
+    """
+
+    title: str
+    low: float
+    high: float
+    mark: Mark
+    reference: float | None = None
+    room: float = 0.0
+    weight: float = 1.0
+    ticks: bool = True
+    sides: tuple[str, str] | None = None
+    tick_words: Callable[[float, float], str] = tick_text
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Measures of a plot.
+
+    Attributes
+    ----------
+    width, row : float
+        Width of the drawing and height of a row, in pixels.
+    stacked : bool
+        Whether panels stand one above the other.
+    above : bool
+        Whether a row's label stands above its content, so that the content has the whole width.
+    """
+
+    width: float
+    row: float
+    stacked: bool
+    above: bool = False
+
+    def middle(self, top: float, index: int, heading: bool = False) -> float:
+        """Pixel of the middle of a row's content; `top` is where the first row begins."""
+        if self.above and not heading:
+            return top + self.row * (index + 1) - 13
+        return top + self.row * (index + 0.5) + (6 if self.above else 0)
+
+
+def draw_rows(rows: Sequence[Row], panels: Sequence[Panel], frame: Frame, note_title: str = "") -> Canvas:
+    """Plot of rows by panels.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        From top to bottom; headings have no content.
+    panels : sequence of Panel
+    frame : Frame
+    note_title : str
+        Heading of the column of notes.
+    """
+    labels, notes = (0.0, 14.0) if frame.above else _columns(rows, note_title)
+    block = _TOP + frame.row * len(rows) + _BOTTOM
+    blocks = [[panel] for panel in panels] if frame.stacked else [list(panels)]
+    canvas = Canvas(frame.width, block * len(blocks) + (len(blocks) - 1) * 10)
+    for index, group in enumerate(blocks):
+        top = index * (block + 10)
+        _draw_bands(canvas, rows, frame, top)
+        start = labels + notes
+        shares = sum(panel.weight for panel in group)
+        room = frame.width - start - _GAP * (len(group) - 1)
+        for panel in group:
+            width = room * panel.weight / shares
+            _draw_panel(canvas, rows, panel, frame, (top, start, start + width))
+            start += width + _GAP
+        _draw_labels(canvas, rows, frame, top, labels, note_title)
+    return canvas
+
+
+def _columns(rows: Sequence[Row], note_title: str) -> tuple[float, float]:
+    """Right end of the labels, and the width that notes and gap take."""
+    labels = max(text_width(row.label, 12.5 if row.strong else 12) for row in rows if not row.heading) + 8
+    notes = [text_width(row.note, 11) for row in rows if row.note]
+    return labels, (max([*notes, text_width(note_title, 11)]) + 26 if notes else 14.0)
+
+
+def _draw_bands(canvas: Canvas, rows: Sequence[Row], frame: Frame, top: float) -> None:
+    """Tint behind the rows that stand out."""
+    for index, row in enumerate(rows):
+        if row.strong:
+            upper = top + _TOP + frame.row * index
+            canvas.rect(0, upper + 1, frame.width, frame.row - 2, f"band {row.kind}", rx="3")
+
+
+def _draw_labels(canvas: Canvas, rows: Sequence[Row], frame: Frame, top: float, right: float, note_title: str) -> None:
+    notes = _columns(rows, note_title)[1]
+    if note_title and not frame.above:
+        canvas.text(right + notes - 14, top + 13, note_title, "tick", "end")
+    for index, row in enumerate(rows):
+        middle = frame.middle(top + _TOP, index, row.heading) + 4
+        kind = "label strong" if row.strong else "label"
+        if row.heading:
+            canvas.text(0, middle, row.label, f"heading {row.kind}" + (" above" if frame.above else ""))
+        elif frame.above:
+            canvas.text(2, top + _TOP + frame.row * index + 16, row.label, f"{kind} above")
+        else:
+            canvas.text(right, middle, row.label, kind, "end")
+            canvas.text(right + notes - 14, middle, row.note, "tick", "end")
+
+
+def _draw_panel(
+    canvas: Canvas, rows: Sequence[Row], panel: Panel, frame: Frame, place: tuple[float, float, float]
+) -> None:
+    top, left, right = place
+    scale = Scale(panel.low, panel.high, left, right - panel.room)
+    first, last = top + _TOP, top + _TOP + frame.row * len(rows)
+    canvas.text(left, top + 13, panel.title, "panel-title")
+    if panel.ticks:
+        _draw_axis(canvas, panel, scale, first, last)
+    if panel.reference is not None and panel.low <= panel.reference <= panel.high:
+        x = scale(panel.reference)
+        canvas.line(x, first - 2, x, last, "reference")
+        if panel.sides is not None:
+            canvas.text(x - 8, top + 13, f"\N{LEFTWARDS ARROW} {panel.sides[0]}", "tick", "end")
+            canvas.text(x + 8, top + 13, f"{panel.sides[1]} \N{RIGHTWARDS ARROW}", "tick")
+    for index, row in enumerate(rows):
+        if not row.heading:
+            panel.mark(canvas, scale, index, frame.middle(first, index))
+
+
+def _draw_axis(canvas: Canvas, panel: Panel, scale: Scale, first: float, last: float) -> None:
+    apart = 34 if panel.tick_words is tick_text else 46
+    most = max(3, int((scale.end - scale.start) / apart))
+    step = tick_step(scale.high - scale.low, most)
+    for value in scale.ticks(most):
+        x = scale(value)
+        # At the end of the axis words end with it, so that they never run into the next panel.
+        anchor: Anchor = "end" if panel.room < 12 and scale.end - x < 8 else "middle"
+        canvas.line(x, first - 2, x, last, "grid")
+        canvas.text(x, last + 15, panel.tick_words(value, step), "tick", anchor)
+
+
+def draw_interval(canvas: Canvas, scale: Scale, ends: tuple[float | None, float | None], y: float, kind: str) -> None:
+    """Line of an interval, with an arrow head where it goes on beyond the axis; nothing if it is not defined."""
+    low, high = ends
+    if low is None or high is None:
+        return
+    canvas.line(scale(low), y, scale(high), y, f"interval {kind}")
+    for end, beyond, turn in ((scale.start, low < scale.low, 1), (scale.end, high > scale.high, -1)):
+        if beyond:
+            canvas.path([(end + 5 * turn, y - 3.5), (end, y), (end + 5 * turn, y + 3.5)], f"interval open {kind}")

@@ -1,0 +1,80 @@
+"""One plot among small multiples: a square frame with ends of its axes written beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from chestxpert.report.canvas import Canvas, Point
+from chestxpert.report.scales import Scale, text_width
+
+WIDTH = 164.0
+_LEFT, _RIGHT, _TOP = 20.0, 4.0, 36.0
+SIDE = WIDTH - _LEFT - _RIGHT
+HEIGHT = _TOP + SIDE + 18.0
+
+
+class UnitPlot:
+    """A plot whose axes both run from 0 to 1.
+
+    Parameters
+    ----------
+    title, note : str
+        Bold above the frame, and beside it in grey.
+    across, up : str
+        What the axes show.
+    """
+
+    def __init__(self, title: str, note: str, across: str, up: str) -> None:
+        self.canvas = Canvas(WIDTH, HEIGHT)
+        self.x = Scale(0.0, 1.0, _LEFT, _LEFT + SIDE)
+        self.y = Scale(0.0, 1.0, _TOP + SIDE, _TOP)
+        start = _LEFT if text_width(title, 12.5) <= SIDE else 0.0
+        self.canvas.text(start, 12, title, "panel-title")
+        self.canvas.text(start, 27, note, "tick")
+        self._frame(across, up)
+
+    def _frame(self, across: str, up: str) -> None:
+        canvas, bottom, right = self.canvas, _TOP + SIDE, _LEFT + SIDE
+        canvas.rect(_LEFT, _TOP, SIDE, SIDE, "frame")
+        canvas.line(self.x(0.5), _TOP, self.x(0.5), bottom, "grid")
+        canvas.line(_LEFT, self.y(0.5), right, self.y(0.5), "grid")
+        canvas.text(_LEFT, bottom + 13, "0", "tick", "middle")
+        canvas.text(right, bottom + 13, "1", "tick", "end")
+        canvas.text(_LEFT + SIDE / 2, bottom + 13, across, "tick", "middle")
+        canvas.text(_LEFT - 5, _TOP + 9, "1", "tick", "end")
+        canvas.text(_LEFT - 7, _TOP + SIDE / 2, up, "tick", "middle", turn=-90)
+
+    def curve(self, points: Sequence[Point], kind: str) -> None:
+        """Line through points given in data."""
+        self.canvas.path(_thinned([(self.x(x), self.y(y)) for x, y in points]), f"curve {kind}")
+
+    def words(self, x: float, y: float, text: str, kind: str) -> None:
+        """Words that end at a place given as shares of the frame from its lower left corner."""
+        self.canvas.text(_LEFT + x * SIDE, _TOP + (1 - y) * SIDE, text, f"inset {kind}", "end")
+
+    def svg(self, name: str) -> Markup:
+        """The drawing with its accessible name."""
+        return self.canvas.svg(name, "small")
+
+
+def _thinned(points: Sequence[Point]) -> list[Point]:
+    """Points moved to half pixels, without repeats and without points on a straight run: nothing visible is lost."""
+    kept: list[Point] = []
+    for x, y in points:
+        point = (round(2 * x) / 2, round(2 * y) / 2)
+        if kept and kept[-1] == point:
+            continue
+        if len(kept) > 1 and _straight(kept[-2], kept[-1], point):
+            kept[-1] = point
+            continue
+        kept.append(point)
+    return kept
+
+
+def _straight(a: Point, b: Point, c: Point) -> bool:
+    """Whether `b` lies between `a` and `c` on a level or upright run that goes on in one direction."""
+    level = a[1] == b[1] == c[1] and (b[0] - a[0]) * (c[0] - b[0]) >= 0
+    upright = a[0] == b[0] == c[0] and (b[1] - a[1]) * (c[1] - b[1]) >= 0
+    return level or upright

@@ -1,0 +1,80 @@
+"""The comparison as a few aligned lines for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chestxpert.report.results import Contrast, Results, metric_name
+from chestxpert.report.scales import UNDEFINED, p_value, signed
+
+_METRICS = ("macro_auroc", "macro_ap", "macro_f1")
+_WIDTH = 100
+
+
+def summary_text(comparison: Mapping[str, Any]) -> str:
+    """Aligned tables of recipes and contrasts, then the verdict.
+
+    Parameters
+    ----------
+    comparison : mapping
+        The content of comparison.json.
+
+    Returns
+    -------
+    str
+        Lines without a newline at the end; plain text that any terminal shows.
+
+    Raises
+    ------
+    RunError
+        If it is no comparison.
+    """
+    results = Results(comparison)
+    parts = [_cohort_line(results), "", *_recipe_lines(results)]
+    if results.contrasts:
+        parts += ["", *_contrast_lines(results)]
+    parts += ["", *textwrap.wrap(f"Verdict: {results.verdict}", _WIDTH)]
+    return "\n".join(parts)
+
+
+def _cohort_line(results: Results) -> str:
+    cohort = results.comparison["cohort"]
+    counts = ", ".join(f"{cohort['images'][split]} {split}" for split in ("train", "val", "test"))
+    simulated = "SIMULATED IMAGES: drawings, no radiographs. " if cohort.get("simulated") else ""
+    return f"{simulated}Images: {counts}. Test figures, mean over seeds [95 % interval over patients]."
+
+
+def _recipe_lines(results: Results) -> list[str]:
+    rows = [["recipe", "seeds", *(metric_name(metric) for metric in _METRICS)]]
+    for name in results.recipes:
+        label = f"{name} *" if name in results.best else name
+        estimates = [results.metric(name, metric).words() for metric in _METRICS]
+        rows.append([label, str(len(results.seeds(name))), *estimates])
+    lines = _aligned(rows)
+    return [*lines, "* best of its side, flat or hierarchical, chosen on validation"] if results.best else lines
+
+
+def _contrast_lines(results: Results) -> list[str]:
+    shown = [contrast for contrast in results.contrasts if contrast.metric == results.primary]
+    rows = [[f"difference in {metric_name(results.primary)}", "", "[95 % interval]", "p, Holm", ""]]
+    rows += [_contrast_row(contrast) for contrast in shown]
+    return _aligned(rows)
+
+
+def _contrast_row(contrast: Contrast) -> list[str]:
+    interval = f"[{signed(contrast.low)}, {signed(contrast.high)}]" if contrast.low is not None else UNDEFINED
+    return [
+        f"{contrast.a} - {contrast.b}",
+        signed(contrast.difference),
+        interval,
+        p_value(contrast.p_adjusted),
+        "difference shown" if contrast.clear else "no difference shown",
+    ]
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns padded to their widest cell and two spaces apart."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
