@@ -1,0 +1,80 @@
+"""How often the 95 % intervals hold the truth, and how often equal recipes are told apart, by simulation.
+
+Run: python benchmarks/coverage.py [--patients 280] [--studies 300]
+
+Each study draws new patients, one to eight images each, whose labels and scores resemble each other within a patient;
+15 labels with NIH-like prevalences from 40 % down to 1 %. The truth is the metric on 150,000 other patients. Two scores
+of one skill, correlated as those of two recipes on the same images are, give the contrast.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from chestxpert.evaluation.bootstrap import PatientDraws, interval, two_sided_p
+from chestxpert.evaluation.metrics import auroc, average_precision, macro
+from chestxpert.evaluation.weighted_ranking import drawn_ranking
+
+PREVALENCE = (0.40, 0.20, 0.18, 0.13, 0.08, 0.07, 0.07, 0.06, 0.05, 0.04, 0.04, 0.04, 0.03, 0.02, 0.01)
+SKILL = 1.2
+DRAWS = 500
+
+Array = npt.NDArray[np.float64]
+
+
+def sample(
+    patients: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], Array, Array]:
+    """Patient of each image, truth, and two scores of equal skill."""
+    owner = np.repeat(np.arange(patients), np.minimum(rng.geometric(0.7, patients), 8))
+
+    def noise(shared: float) -> Array:
+        labels = len(PREVALENCE)
+        own = (1 - shared**2) ** 0.5 * rng.normal(size=(len(owner), labels))
+        return np.asarray(shared * rng.normal(size=(patients, labels))[owner] + own)
+
+    cut = np.array([NormalDist().inv_cdf(1 - share) for share in PREVALENCE])
+    truth = noise(0.8) > cut
+    first = noise(0.7)
+    return owner, truth, SKILL * truth + first, SKILL * truth + 0.6 * first + 0.8 * noise(0.7)
+
+
+def main() -> None:
+    """Print the share of studies whose interval holds the truth, and of false alarms."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--patients", type=int, default=280)
+    parser.add_argument("--studies", type=int, default=300)
+    arguments = parser.parse_args()
+    rng = np.random.default_rng(1)
+    _, truth, probs, _ = sample(150_000, rng)
+    target = {"AUROC": float(macro(auroc(truth, probs))), "AP": float(macro(average_precision(truth, probs)))}
+    inside: dict[str, list[bool]] = defaultdict(list)
+    for study in range(arguments.studies):
+        owner, truth, probs, others = sample(arguments.patients, rng)
+        draws = PatientDraws.draw(owner.astype(str), DRAWS, study)
+        drawn = dict(zip(target, map(macro, drawn_ranking(truth, probs, draws)), strict=True))
+        drawn_others = dict(zip(target, map(macro, drawn_ranking(truth, others, draws)), strict=True))
+        estimate = {"AUROC": float(macro(auroc(truth, probs))), "AP": float(macro(average_precision(truth, probs)))}
+        for name, true_value in target.items():
+            for kind, centre in (("percentile", None), ("basic", estimate[name])):
+                low, high, _ = interval(drawn[name], reflect_about=centre)
+                inside[f"macro {name}, {kind} interval holds the truth"].append(low <= true_value <= high)
+            differences = drawn[name] - drawn_others[name]
+            low, high, _ = interval(differences)
+            inside[f"difference of macro {name}, percentile interval holds zero"].append(low <= 0 <= high)
+            inside[f"difference of macro {name}, p below .05 though there is none"].append(
+                two_sided_p(differences) < 0.05
+            )
+    print(f"{arguments.studies} studies of {arguments.patients} patients, {DRAWS} draws each; truth {target}")
+    for what, held in inside.items():
+        share = float(np.mean(held))
+        print(f"{share:.3f} (standard error {(share * (1 - share) / len(held)) ** 0.5:.3f})  {what}")
+
+
+if __name__ == "__main__":
+    main()
