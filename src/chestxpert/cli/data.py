@@ -1,0 +1,32 @@
+"""`chestxpert data`: everything that makes a dataset folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chestxpert.cli import data_prepare, data_simulate
+from chestxpert.cli.parser import Parser
+
+if TYPE_CHECKING:
+    from chestxpert.cli.parser import Commands
+
+DESCRIPTION = """
+    Make the data that everything else reads. A dataset folder holds the labels of all images (the cohort), split
+    by patient into train, val and test, and their pixels as one array.
+"""
+EPILOG = """
+    examples:
+      chestxpert data prepare ~/nih --out data/nih
+      chestxpert data simulate --out data/drawn --images 1200
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the group and its commands to the command line."""
+    parser: Parser = commands.add_parser(
+        "data", help="prepare radiographs and labels, or simulate some", description=DESCRIPTION, epilog=EPILOG
+    )
+    parser.set_defaults(run=None, parser=parser)
+    inner = parser.add_subparsers(title="commands", metavar="COMMAND")
+    data_prepare.add_to(inner)
+    data_simulate.add_to(inner)

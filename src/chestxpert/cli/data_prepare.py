@@ -1,0 +1,82 @@
+"""`chestxpert data prepare`: from files as NIH ships them to a dataset folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chestxpert.cli.options import add_workers
+from chestxpert.cli.parser import Parser, share, whole
+
+if TYPE_CHECKING:
+    from chestxpert.cli.parser import Commands
+
+DESCRIPTION = """
+    Make a dataset folder from a folder in NIH's layout: Data_Entry_2017*.csv (the 2017 or the v2020 header, also
+    .csv.gz), train_val_list.txt, test_list.txt and BBox_List_2017.csv where there are any, and the images at any
+    depth below it; or NIH-CXR-LT's three tables with --labels cxrlt20.
+
+    No patient is ever on two sides of the split. Images without a row, rows without an image and images that do
+    not decode are counted, and listed in the dataset folder's rejects.csv.
+"""
+EPILOG = """
+    how images are split:
+      official  the test list stays test; val is cut from train_val by patient, stratified over findings
+      random    all three by patient, stratified over findings; needs no lists
+      auto      official where there are lists, else random
+
+    examples:
+      chestxpert data prepare ~/nih --out data/nih
+      chestxpert data prepare ~/nih --out data/lt --labels cxrlt20 --size 256
+      chestxpert data prepare drawn --out data/simulated --split random --seed 7
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser: Parser = commands.add_parser(
+        "prepare", help="make a dataset folder from NIH's files", description=DESCRIPTION, epilog=EPILOG
+    )
+    parser.add_argument("source", metavar="SOURCE", type=Path, help="folder with the tables and the images")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="dataset folder to make")
+    parser.add_argument(
+        "--labels", choices=["nih15", "cxrlt20"], default="nih15",
+        help="label space: NIH's 14 findings or NIH-CXR-LT's 19, and No Finding (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--size", metavar="PIXELS", type=whole(1), default=224,
+        help="side of the stored images, made by averaging areas (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--split", choices=["auto", "official", "random"], default="auto", help="see below (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--val-fraction", metavar="SHARE", type=share, default=0.2,
+        help="share of the patients outside test that become val (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", metavar="N", type=whole(0), default=0, help="the same seed gives the same split (default: 0)"
+    )
+    add_workers(parser)
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(arguments: argparse.Namespace) -> str:
+    """Make the dataset folder; returns what is in it."""
+    from chestxpert.cli.progress import bar_when_known, progress_on_stderr
+    from chestxpert.dataset import prepare
+
+    with bar_when_known(progress_on_stderr(), "decoding") as report_progress:
+        report = prepare(
+            arguments.source,
+            arguments.out,
+            labels=arguments.labels,
+            size=arguments.size,
+            split=arguments.split,
+            val_fraction=arguments.val_fraction,
+            seed=arguments.seed,
+            workers=arguments.workers,
+            progress=report_progress,
+        )
+    return f"{report.summary()}\nNext: chestxpert compare --data {arguments.out} --out DIR --freeze"

@@ -1,0 +1,47 @@
+"""Options that several commands share, so that they read and behave alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chestxpert.cli.parser import Parser, whole
+
+DRAWS = 1000
+
+
+def add_data(parser: Parser) -> None:
+    """The dataset folder to learn from."""
+    parser.add_argument(
+        "--data", metavar="DIR", type=Path, required=True, help="dataset folder made by 'chestxpert data prepare'"
+    )
+
+
+def add_training(parser: Parser) -> None:
+    """What changes how recipes are trained, and whether an interrupted training goes on."""
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", dest="overrides", action="append", default=[],
+        help="change one key of every recipe, such as size=128 or optimizer.lr=1e-4; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--freeze", action="store_true",
+        help="keep the backbone as it is and train heads on its cached features: minutes, not hours, on a CPU",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resume", action="store_true",
+        help="go on where an interrupted call with the same arguments stopped; an existing folder is refused otherwise",
+    )  # fmt: skip
+
+
+def add_draws(parser: Parser) -> None:
+    """How many bootstrap draws the intervals rest on."""
+    parser.add_argument(
+        "--draws", metavar="N", type=whole(1), default=DRAWS,
+        help="bootstrap draws over patients for intervals and p-values (default: %(default)s)",
+    )  # fmt: skip
+
+
+def add_workers(parser: Parser) -> None:
+    """How many processes share the work."""
+    parser.add_argument(
+        "--workers", metavar="N", type=whole(1), help="processes to work with (default: one for each core)"
+    )

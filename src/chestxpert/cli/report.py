@@ -1,0 +1,44 @@
+"""`chestxpert report`: a study's comparison and page again, from what it stored."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chestxpert.cli.options import add_draws
+from chestxpert.cli.parser import Parser
+
+if TYPE_CHECKING:
+    from chestxpert.cli.parser import Commands
+
+DESCRIPTION = """
+    Compare the stored predictions of a study again and draw its report again. Reads predictions and the cohort
+    only: no network, no image, no dataset folder. Rewrites comparison.json and report.html, nothing else.
+"""
+EPILOG = """
+    examples:
+      chestxpert report studies/first
+      chestxpert report studies/first --draws 5000
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser: Parser = commands.add_parser(
+        "report", help="draw a study's report again", description=DESCRIPTION, epilog=EPILOG
+    )
+    parser.add_argument("study", metavar="STUDY", type=Path, help="study folder made by 'chestxpert compare'")
+    add_draws(parser)
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(arguments: argparse.Namespace) -> str:
+    """Compare and draw again; returns the comparison and where the report is."""
+    from chestxpert.cli.progress import progress_on_stderr
+    from chestxpert.report import build_report, summary_text
+    from chestxpert.study import write_comparison
+
+    comparison = write_comparison(arguments.study, draws=arguments.draws, progress=progress_on_stderr())
+    report = build_report(arguments.study)
+    return f"{summary_text(comparison)}\n\nReport: {report}"
