@@ -7,6 +7,7 @@ name the key and, where there is one, the key that was probably meant.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,6 +127,9 @@ class Optimizer:
         Share of all steps spent warming up.
     clip : float
         Largest gradient norm; 0 is no clipping.
+    average : float
+        How far back the running average of the weights reaches, as a share of all steps; 0 is no averaging. The
+        averaged weights are what is validated, kept and used.
     """
 
     lr: float = 3e-4
@@ -133,12 +137,14 @@ class Optimizer:
     weight_decay: float = 0.01
     warmup: float = 0.1
     clip: float = 1.0
+    average: float = 0.1
 
     def __post_init__(self) -> None:
         _require(self.lr > 0 and self.head_lr > 0, "optimizer.lr and head_lr are above 0", (self.lr, self.head_lr))
         _require(self.weight_decay >= 0, "optimizer.weight_decay is at least 0", self.weight_decay)
         _require(0 <= self.warmup < 1, "optimizer.warmup is a share in [0, 1)", self.warmup)
         _require(self.clip >= 0, "optimizer.clip is at least 0", self.clip)
+        _require(0 <= self.average < 1, "optimizer.average is a share in [0, 1)", self.average)
 
 
 @dataclass(frozen=True)
@@ -238,7 +244,21 @@ def recipes_folder() -> Path:
 
 def builtin_recipes() -> dict[str, Path]:
     """The recipes that come with ChestXpert, by name, flat ones first."""
-    return {path.stem: path for path in sorted(recipes_folder().glob("*.yaml"))}
+    files = {path.stem: path for path in recipes_folder().glob("*.yaml")}
+    known = {name: place for place, name in enumerate(_READING_ORDER)}
+    return {name: files[name] for name in sorted(files, key=lambda name: (known.get(name, len(known)), name))}
+
+
+# Each flat recipe stands on top of the one before; the alphabet would part them.
+_READING_ORDER = (
+    "flat-basic", "flat-weighted", "flat-downsampled", "flat-resampled", "hierarchical-cascade", "hierarchical-shared",
+)  # fmt: skip
+
+
+def head_comment(path: Path) -> str:
+    """First line of the comment that heads a recipe, without its ``#`` and the recipe's name; may be empty."""
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("#").strip().removeprefix(f"{path.stem}:").strip() if first.startswith("#") else ""
 
 
 def load_recipe(source: str | Path, overrides: Iterable[str] = ()) -> Recipe:
@@ -251,11 +271,23 @@ def load_recipe(source: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     """
     path = Path(source)
     if not path.is_file():
-        builtin = builtin_recipes()
-        if path.stem not in builtin or path.suffix not in ("", ".yaml"):
-            raise RecipeError(
-                f"There is no recipe '{source}': no such file, and none of that name comes with ChestXpert. "
-                f"Those that do: {', '.join(builtin)}."
-            )
-        path = builtin[path.stem]
-    return parse_recipe(path.read_text(encoding="utf-8"), origin=str(source), overrides=overrides)
+        path = _builtin(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"The recipe {path} cannot be read as text ({error}).") from error
+    return parse_recipe(text, origin=str(source), overrides=overrides)
+
+
+def _builtin(path: Path) -> Path:
+    """File of the built-in recipe that `path` names: ``flat-basic``, or ``recipes/flat-basic.yaml`` as in a checkout.
+
+    A path into any other folder is a file of the user's own; taking the built-in one for it would be a surprise.
+    """
+    builtin = builtin_recipes()
+    named = path.parent in (Path(), Path("recipes")) and path.suffix in ("", ".yaml")
+    if named and path.stem in builtin:
+        return builtin[path.stem]
+    near = difflib.get_close_matches(path.stem, builtin, n=1)
+    hint = f"Did you mean '{near[0]}'?" if near else f"Those that do: {', '.join(builtin)}."
+    raise RecipeError(f"There is no recipe '{path}': no such file, and none of that name comes with ChestXpert. {hint}")

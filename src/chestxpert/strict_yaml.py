@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
 import types
 from collections.abc import Hashable, Mapping
@@ -27,10 +28,15 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that quotes texts which `_Loader` would read as numbers."""
+
+
 # YAML 1.1, which PyYAML reads, takes 1e-3 for text; YAML 1.2 and every reader take it for a number.
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
-)
+for _kind in (_Loader, _Dumper):
+    _kind.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
+    )
 
 
 def parse_yaml(text: str, origin: str) -> dict[str, Any]:
@@ -39,8 +45,11 @@ def parse_yaml(text: str, origin: str) -> dict[str, Any]:
         values = yaml.load(text, Loader=_Loader)  # a SafeLoader
     except RecipeError as error:
         raise RecipeError(f"{origin}, {error}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # ValueError: what looks like a date and is none. RecursionError: a thousand brackets.
         raise RecipeError(f"{origin} is no valid YAML: {error}") from error
+    if values is None:
+        raise RecipeError(f"{origin} is empty.")
     if not isinstance(values, dict):
         raise RecipeError(f"{origin} must be a list of 'key: value' lines, but holds {type(values).__name__}.")
     return values
@@ -48,7 +57,7 @@ def parse_yaml(text: str, origin: str) -> dict[str, Any]:
 
 def to_yaml(values: Mapping[str, Any]) -> str:
     """YAML text of plain nested values, keys in their own order."""
-    return yaml.safe_dump(_plain(values), sort_keys=False, allow_unicode=True, width=100)
+    return yaml.dump(_plain(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _plain(value: Any) -> Any:
@@ -110,6 +119,8 @@ def _one_of(choices: tuple[Any, ...], value: Any, where: str) -> Any:
 
 
 def _scalar(hint: type, value: Any, where: str) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise RecipeError(f"{where} takes a finite number, but got {value!r}.")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     # bool is a subclass of int in Python, but 'epochs: true' is a mistake.

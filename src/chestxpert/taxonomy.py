@@ -51,7 +51,8 @@ class Taxonomy:
     Raises
     ------
     LabelError
-        If a finding is missing or stands twice, or a parent is unknown; the message names the node.
+        If a finding is missing or stands twice, a parent is unknown, or a decision asks nothing; the message names
+        the node.
     """
 
     name: str
@@ -59,8 +60,13 @@ class Taxonomy:
     decisions: tuple[Decision, ...]
 
     def __post_init__(self) -> None:
+        names = [decision.name for decision in self.decisions]
+        if not names or len(set(names)) != len(names):
+            raise LabelError(f"Taxonomy '{self.name}' needs decisions, each of its own name, but got {names}.")
         seen: list[str] = []
         for decision in self.decisions:
+            if not decision.children:
+                raise LabelError(f"Taxonomy '{self.name}': decision '{decision.name}' has no children to choose from.")
             if (decision.parent is None) != (decision is self.decisions[0]):
                 raise LabelError(
                     f"Taxonomy '{self.name}': exactly the first decision is at the root, but decision "
@@ -139,6 +145,12 @@ class Taxonomy:
         return paths
 
     @cached_property
+    def _columns_below_root(self) -> list[tuple[int, int]]:
+        """Column of each node that has a parent, and that parent's column; parents before their children."""
+        parents = [(column, self.parent(node)) for column, node in enumerate(self.nodes)]
+        return [(column, self.nodes.index(parent)) for column, parent in parents if parent is not None]
+
+    @cached_property
     def _finding_columns(self) -> list[int]:
         """For each finding in label order, its column among `nodes`."""
         return [self.nodes.index(finding) for finding in self.label_space.findings]
@@ -181,7 +193,10 @@ class Taxonomy:
         (N, K) float64 array in label order, each at most 0; no finding is ever likelier than a node above it.
         """
         values = np.asarray(logits, dtype=np.float64)
-        log_nodes = -np.logaddexp(0.0, -values) @ self._paths.T
+        log_nodes = -np.logaddexp(0.0, -values)
+        # Down the tree, one sum a node: adding a number that is at most 0 never rounds a child above its parent.
+        for column, above in self._columns_below_root:
+            log_nodes[:, column] += log_nodes[:, above]
         result = np.empty((len(values), len(self.label_space)))
         for finding, column in zip(self.label_space.findings, self._finding_columns, strict=True):
             result[:, self.label_space.labels.index(finding)] = log_nodes[:, column]
@@ -196,11 +211,12 @@ class Taxonomy:
 
     def marginals_from_conditionals(self, conditionals: npt.ArrayLike) -> FloatArray:
         """(N, K) probabilities from (N, M) conditional probabilities in [0, 1]; for stored predictions."""
-        given = np.asarray(conditionals, dtype=np.float64)
+        given = np.array(conditionals, dtype=np.float64)
+        for column, above in self._columns_below_root:
+            given[:, column] *= given[:, above]
         result = np.empty((len(given), len(self.label_space)))
         for finding, column in zip(self.label_space.findings, self._finding_columns, strict=True):
-            path = self._paths[column] > 0
-            result[:, self.label_space.labels.index(finding)] = given[:, path].prod(axis=1)
+            result[:, self.label_space.labels.index(finding)] = given[:, column]
         if self.label_space.no_finding is not None:
             result[:, self.label_space.labels.index(self.label_space.no_finding)] = 1.0 - given[:, 0]
         return result
