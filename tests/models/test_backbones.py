@@ -124,22 +124,22 @@ def test_lite0_named_outright_needs_no_network(hub: Any) -> None:
     assert hub.requests == []
 
 
-def test_a_file_is_taken_with_the_statistics_of_its_network(tmp_path: Path, hub: Any) -> None:
-    theirs = backbones._network("resnet18")
+def test_a_file_is_taken_with_the_statistics_of_its_network(tmp_path: Path, tiny_auto: Any) -> None:
+    theirs = backbones._network("resnet10t")
     torch.save({"state_dict": {f"module.{n}": t for n, t in theirs.state_dict().items()}}, tmp_path / "w.pth")
-    backbone = create_backbone("resnet18", tmp_path / "w.pth")
+    backbone = create_backbone("resnet10t", tmp_path / "w.pth")
     assert backbone.source.startswith(f"file: {tmp_path / 'w.pth'} (sha256 ")
     assert backbone.mean == (0.485, 0.456, 0.406)
-    assert torch.equal(backbone.net.layer4[1].bn2.weight, theirs.layer4[1].bn2.weight)
+    assert torch.equal(backbone.net.layer4[0].bn2.weight, theirs.layer4[0].bn2.weight)
     with pytest.raises(WeightsError, match="do not fit"):
         create_backbone("auto", str(tmp_path / "w.pth"))
-    assert hub.requests == []
+    assert tiny_auto.requests == []
 
 
-def test_random_weights_are_called_random(hub: Any) -> None:
-    assert create_backbone("resnet18", "none").source == "random"
-    assert create_backbone("auto", "none").name == "resnet50"
-    assert hub.requests == []
+def test_random_weights_are_called_random(tiny_auto: Any) -> None:
+    assert create_backbone("auto", "none").source == "random"
+    assert create_backbone("auto", "none").name == TINY
+    assert tiny_auto.requests == []
 
 
 def test_a_name_that_timm_does_not_know(hub: Any) -> None:
@@ -152,8 +152,10 @@ def test_a_name_that_timm_does_not_know(hub: Any) -> None:
 
 
 def test_a_network_without_pretrained_weights_says_so(hub: Any) -> None:
-    with pytest.raises(WeightsError, match="has no pretrained weights for vit_small"):
-        create_backbone("vit_small_patch16_18x2_224")
+    with pytest.raises(WeightsError, match="has no pretrained weights for starnet_s050"):
+        create_backbone("starnet_s050")
+    with pytest.raises(WeightsError, match=r"only at https://.*\.pth.*weights: PATH"):
+        create_backbone("legacy_seresnet18")
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet", "mobilenetv3_small_050", "test_convnext"])

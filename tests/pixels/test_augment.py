@@ -169,3 +169,10 @@ def test_a_flip_alone_is_an_exact_mirror_image() -> None:
     assert (same ^ mirrored).all()
     assert mirrored.any()
     assert same.any()
+
+
+def test_the_work_is_done_on_the_images_device() -> None:
+    """The meta device stands in for a GPU: a tensor left behind on the CPU would not mix with it."""
+    result = augment(torch.empty(2, 1, 8, 8, dtype=torch.uint8, device="meta"), Augment(hflip=True), seeded())
+    assert result.device.type == "meta"
+    assert result.shape == (2, 1, 8, 8)

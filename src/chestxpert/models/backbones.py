@@ -201,6 +201,11 @@ def _fill(net: nn.Module, name: str, weights: str | Path, say: Say | None) -> st
 def _hub_file(name: str) -> HubFile:
     """Where timm keeps the pretrained weights of `name`."""
     config = timm.get_pretrained_cfg(name)
+    if config is not None and config.url and not config.hf_hub_id:
+        raise WeightsError(
+            f"timm's weights of {name} are not on the Hugging Face hub, only at {config.url}. Fetch that file and give "
+            "its path (weights: PATH)."
+        )
     if config is None or not config.hf_hub_id:
         raise WeightsError(
             f"timm has no pretrained weights for {name}. Give a file (weights: PATH), ask for random ones outright "
