@@ -4,6 +4,6 @@ Geometry, anatomy and exposure draw a chest; one sign for each finding changes i
 what; the writer puts it on disk. Nothing here knows of cohorts, stores or networks.
 """
 
-from chestxpert.simulator.write import SimulationReport, simulate
+from chestxpert.simulator.simulation import SimulationReport, simulate
 
 __all__ = ["SimulationReport", "simulate"]

@@ -120,9 +120,9 @@ def test_the_same_arguments_give_the_same_bytes_whatever_the_workers(made: Simul
 
 def test_a_folder_with_anything_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("mine")
-    with pytest.raises(UsageError, match="never overwrites"):
+    with pytest.raises(DataError, match="no empty folder"):
         simulate(tmp_path, **SMALL)
-    with pytest.raises(UsageError, match="never overwrites"):
+    with pytest.raises(DataError, match="no empty folder"):
         simulate(tmp_path / "note.txt", **SMALL)
     assert files(tmp_path) == {"note.txt": b"mine"}
 
@@ -153,7 +153,7 @@ def test_progress_counts_up_to_all_images(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="could not be written"):
+    with pytest.raises(DataError, match="cannot be written"):
         simulate(tmp_path / "file" / "below", **SMALL)
 
 
