@@ -17,6 +17,7 @@ from chestxpert.cohort.source import SIMULATION_FILE, SPLIT_WAYS, Source, Split,
 from chestxpert.cohort.splits import DEFAULT_VAL_FRACTION
 from chestxpert.cohort.table import SIMULATED, SPLITS, Cohort
 from chestxpert.errors import DataError, UsageError
+from chestxpert.files import write_json
 from chestxpert.folders import check_free, made_aside
 from chestxpert.labels import label_space
 from chestxpert.pixels.build import build_store, find_images
@@ -266,4 +267,4 @@ def _write(
     cohort.save(folder / COHORT)
     boxes.to_parquet(folder / BOXES, index=False)
     write_rejects(rejects, folder / REJECTS)
-    (folder / INFO).write_text(json.dumps(info, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(folder / INFO, info)

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from chestxpert.cohort.files import TextTable, find_file, read_table
 from chestxpert.cohort.nih import (
     ENTRY_PATTERN,
     OfficialLists,
@@ -25,6 +24,7 @@ from chestxpert.cohort.nih import (
 from chestxpert.cohort.rejects import Reject
 from chestxpert.cohort.splits import official_sides
 from chestxpert.cohort.table import SPLITS, make_table
+from chestxpert.cohort.textfiles import TextTable, find_file, read_table
 from chestxpert.errors import DataError, LabelError
 from chestxpert.labels import NIH15, LabelSpace
 

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from chestxpert.cohort.files import TextTable, find_file, read_list, read_table
 from chestxpert.cohort.rejects import Reject
 from chestxpert.cohort.table import make_table
+from chestxpert.cohort.textfiles import TextTable, find_file, read_list, read_table
 from chestxpert.errors import DataError, LabelError
 from chestxpert.labels import LabelSpace
 

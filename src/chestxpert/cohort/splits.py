@@ -48,22 +48,24 @@ def hold_out(
     CohortError
         If there are too few patients to leave some on either side.
     """
-    # Imported here since it brings scikit-learn, half a second that whoever only opens a data set need not wait for.
+    # Here, not above: it brings scikit-learn, half a second that whoever only opens a data set need not wait for.
     from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
 
     if not 0 < fraction < 1:
         raise CohortError(f"The share of patients to hold out must lie between 0 and 1, but is {fraction}.")
     codes, names = pd.factorize(patients, sort=True)
     traits = _traits(codes, labels, len(names))
-    held = np.zeros(len(names), dtype=np.bool_)
-    if len(names) >= 2:
-        count = min(max(1, round(fraction * len(names))), len(names) - 1)
-        splitter = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=count, random_state=int(rng.integers(2**31)))
-        held[next(splitter.split(np.zeros(len(names)), traits))[1]] = True
-    if not held.any() or held.all():
+    if len(names) < 2:
         raise CohortError(
             f"{len(names)} patients are too few to hold out {fraction:.0%} of them. Give more images, or other lists."
         )
+    count = min(max(1, round(fraction * len(names))), len(names) - 1)
+    splitter = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=count, random_state=int(rng.integers(2**31)))
+    held = np.zeros(len(names), dtype=np.bool_)
+    held[next(splitter.split(traits, traits))[1]] = True
+    if held.all() or not held.any():  # a handful of patients can all be of more use on one side
+        lone = rng.integers(len(names))
+        held[lone] = not held[lone]
     return np.asarray(held[codes])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 
 from chestxpert.cohort.invariants import check_table
 from chestxpert.errors import CohortError, LabelError
+from chestxpert.files import replace_when_whole
 from chestxpert.labels import LabelSpace
 
 SPLITS = ("train", "val", "test")
@@ -116,9 +116,8 @@ class Cohort:
         table = pa.Table.from_pandas(self.table, preserve_index=False)
         about = {"schema": _SCHEMA, "label_space": self.label_space.to_dict()}
         metadata = {**(table.schema.metadata or {}), _METADATA_KEY: json.dumps(about).encode()}
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        pq.write_table(table.replace_schema_metadata(metadata), aside, compression="zstd")
-        aside.replace(path)
+        with replace_when_whole(path) as aside:
+            pq.write_table(table.replace_schema_metadata(metadata), aside, compression="zstd")
         return path
 
     @classmethod

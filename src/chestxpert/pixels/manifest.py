@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from chestxpert.errors import StoreError
+from chestxpert.files import write_json
 from chestxpert.pixels.preprocess import Preprocess
 
 PIXELS, INDEX, MANIFEST = "pixels.u8", "index.parquet", "store.json"
@@ -66,7 +67,7 @@ def write_manifest(folder: Path, index: pd.DataFrame, preprocess: Preprocess, so
         "sha256": checksum(folder / PIXELS),
         "source": source,
     }
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / MANIFEST, manifest)
 
 
 def checksum(path: Path) -> str:
