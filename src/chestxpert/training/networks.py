@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 
 from chestxpert.dataset import Dataset
 from chestxpert.models.backbones import Backbone, create_backbone
-from chestxpert.models.classifier import Classifier, build_classifier
+from chestxpert.models.classifier import Classifier, build_classifier, weights_drawn_from
 from chestxpert.pixels.store import ImageStore
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe
@@ -64,7 +64,8 @@ class NetworkKit:
 
         `backbone_name` stands in for the recipe's own, for example to go on with what 'auto' once became.
         """
-        backbone = create_backbone(backbone_name or recipe.backbone, recipe.weights, progress.note)
+        with weights_drawn_from(0, "backbone"):  # only `weights: none` draws any
+            backbone = create_backbone(backbone_name or recipe.backbone, recipe.weights, progress.note)
         why = f" ({backbone.why})" if backbone.why else ""
         progress.note(f"backbone: {backbone.name}{why}; weights: {backbone.source}")
         store = dataset.store if recipe.size is None else dataset.store.at_size(recipe.size)
@@ -161,6 +162,8 @@ class NetworkKit:
 
     def classifier(self, recipe: Recipe, head: int | Taxonomy, seed: int) -> Classifier:
         """A new network with the backbone's weights and a head drawn from `seed`; its backbone fixed if frozen."""
+        if recipe.weights == "none" and not recipe.freeze:  # every run starts from random weights of its own
+            return build_classifier(replace(recipe, backbone=self.backbone.name), head, seed)
         # A frozen backbone is read only, so its networks may share one.
         backbone = self.backbone if recipe.freeze else copy.deepcopy(self.backbone)
         return build_classifier(recipe, head, seed, backbone)
