@@ -102,3 +102,10 @@ def test_p_values_are_adjusted_within_one_metric_at_a_time() -> None:
         family = [entry for entry in entries if entry["metric"] == metric]
         adjusted = holm([entry["p"] for entry in family])
         assert [entry["p_adjusted"] for entry in family] == adjusted.tolist()
+
+
+def test_macro_average_precision_alone_has_the_basic_interval() -> None:
+    draws = np.linspace(0.4, 0.6, 1001)
+    values = RecipeValues(False, 0.5, {"macro_ap": 0.45, "macro_f1": 0.45}, {"macro_ap": draws, "macro_f1": draws})
+    assert values.interval("macro_f1")[:2] == (pytest.approx(0.405), pytest.approx(0.595))
+    assert values.interval("macro_ap")[:2] == (pytest.approx(0.9 - 0.595), pytest.approx(0.9 - 0.405))
