@@ -84,7 +84,8 @@ class HubFile:
     def _ask(self, settings: HubSettings, timeout: float, answers: list[str | None]) -> None:
         url = huggingface_hub.hf_hub_url(self.repo, self.name, revision=self.revision, endpoint=settings.endpoint)
         try:
-            found = huggingface_hub.get_hf_file_metadata(url, timeout=timeout)
+            # Its own time-out only ends the thread: the deadline is kept by whoever waits for it.
+            found = huggingface_hub.get_hf_file_metadata(url, timeout=timeout + 1)
         except Exception as error:  # whatever the library, the network or a proxy comes up with means 'no'
             answers.append(f"{settings.endpoint} answers: {reason(error)}")
         else:
