@@ -1,0 +1,63 @@
+import json
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from chestxpert.files import replace_when_whole, write_json, write_text
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "file.txt"
+    with replace_when_whole(target) as aside:
+        aside.write_text("half", encoding="utf-8")
+        assert not target.exists()
+        assert aside.parent == target.parent  # a rename across disks would be a copy
+    assert target.read_text(encoding="utf-8") == "half"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def fail_while_writing(target: Path) -> None:
+    with replace_when_whole(target) as aside:
+        aside.write_text("half of the new", encoding="utf-8")
+        raise KeyboardInterrupt
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    target = tmp_path / "file.txt"
+    write_text(target, "old")
+    with pytest.raises(KeyboardInterrupt):
+        fail_while_writing(target)
+    assert target.read_text(encoding="utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_killed_process_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "file.txt"
+    write_text(target, "old")
+    code = """
+        import os, signal, sys
+        from pathlib import Path
+        from chestxpert.files import replace_when_whole
+        with replace_when_whole(Path(sys.argv[1])) as aside:
+            aside.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(target)], check=False)
+    assert ended.returncode != 0
+    assert target.read_text(encoding="utf-8") == "old"
+
+
+def test_json_is_strict_and_readable(tmp_path: Path) -> None:
+    target = tmp_path / "file.json"
+    write_json(target, {"b": 1, "a": [0.1, None, "Röntgen"]})
+    text = target.read_text(encoding="utf-8")
+    assert json.loads(text) == {"b": 1, "a": [0.1, None, "Röntgen"]}
+    assert "Röntgen" in text
+    assert text.endswith("\n")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(target, {"x": float("nan")})
+    assert target.read_text(encoding="utf-8") == text
+    assert list(tmp_path.iterdir()) == [target]

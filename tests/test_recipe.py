@@ -1,0 +1,238 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chestxpert.errors import RecipeError, UsageError
+from chestxpert.labels import NIH15
+from chestxpert.recipe import (
+    Augment,
+    Head,
+    Loss,
+    Optimizer,
+    Oversample,
+    Recipe,
+    Sampling,
+    Thin,
+    builtin_recipes,
+    head_comment,
+    load_recipe,
+    parse_recipe,
+    recipes_folder,
+)
+
+SIX = [
+    "flat-basic", "flat-weighted", "flat-downsampled", "flat-resampled", "hierarchical-cascade", "hierarchical-shared",
+]  # fmt: skip
+MINIMAL = "{name: x, architecture: flat}"
+
+
+def test_the_six_recipes_come_in_reading_order() -> None:
+    assert list(builtin_recipes()) == SIX
+    assert all(path.parent == recipes_folder() for path in builtin_recipes().values())
+
+
+@pytest.mark.parametrize("name", SIX)
+def test_each_recipe_is_valid_and_headed_by_what_it_is_and_its_command(name: str) -> None:
+    path = builtin_recipes()[name]
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert (recipe.backbone, recipe.weights, recipe.freeze) == ("auto", "imagenet", False)
+    assert recipe.head == Head((512, 256), (0.4, 0.4))
+    head = path.read_text(encoding="utf-8").split("\nname:")[0]
+    assert all(line.startswith("#") for line in head.splitlines())
+    assert f"chestxpert train {name} --data" in head
+    assert "Expect:" in head
+    assert len(head_comment(path)) > 20
+    assert head_comment(path)[0] != "#"
+
+
+def test_each_flat_recipe_changes_only_its_own_part_of_the_one_before() -> None:
+    basic, weighted, downsampled, resampled = (load_recipe(name) for name in SIX[:4])
+    thin = Thin({"Infiltration": 0.63, "Effusion": 0.4, "Atelectasis": 0.4, "No Finding": 0.95}, protect=True)
+    oversample = Oversample(target=0.05, max_copies=8)
+    assert (basic.loss, basic.sampling) == (Loss("bce", "none"), Sampling())
+    assert weighted == replace(basic, name="flat-weighted", loss=Loss("bce", "balanced"))
+    assert downsampled == replace(weighted, name="flat-downsampled", sampling=Sampling(thin))
+    assert resampled == replace(downsampled, name="flat-resampled", sampling=Sampling(thin, oversample))
+    # The original drops them one after the other, in this order.
+    assert downsampled.sampling.thin is not None
+    assert list(downsampled.sampling.thin.drop) == list(thin.drop)
+    assert all(NIH15.canonical(name) == name for name in thin.drop)
+
+
+def test_hierarchies_differ_from_flat_basic_in_their_architecture_alone() -> None:
+    basic = load_recipe("flat-basic")
+    for name, architecture in (("hierarchical-cascade", "cascade"), ("hierarchical-shared", "shared")):
+        recipe = load_recipe(name)
+        assert recipe == replace(basic, name=name, architecture=architecture)
+        assert recipe.hierarchical
+    assert not basic.hierarchical
+
+
+shares = st.floats(0, 0.99)
+names = st.text("abcXYZ019-_", min_size=1, max_size=8) | st.sampled_from(["1e3", "no", "null", "007"])
+recipes = st.builds(
+    Recipe,
+    name=names,
+    architecture=st.sampled_from(["flat", "cascade", "shared"]),
+    size=st.none() | st.integers(32, 2048),
+    epochs=st.integers(1, 100),
+    freeze=st.booleans(),
+    head=st.lists(st.tuples(st.integers(1, 4096), shares), max_size=3).map(
+        lambda layers: Head(tuple(width for width, _ in layers), tuple(rate for _, rate in layers))
+    ),
+    sampling=st.builds(
+        Sampling,
+        thin=st.none() | st.builds(Thin, drop=st.dictionaries(st.sampled_from(NIH15.labels), shares)),
+        oversample=st.none() | st.builds(Oversample, target=st.floats(0.01, 0.9), max_copies=st.integers(1, 20)),
+    ),
+    loss=st.builds(Loss, pos_weight=st.sampled_from(["none", "balanced"])),
+    augment=st.builds(Augment, rotate=st.floats(0, 45), hflip=st.booleans()),
+    optimizer=st.builds(Optimizer, lr=st.floats(1e-12, 1), weight_decay=st.floats(0, 1)),
+)
+
+
+@given(recipes)
+def test_a_recipe_survives_yaml_whole(recipe: Recipe) -> None:
+    text = recipe.to_yaml()
+    assert parse_recipe(text) == recipe
+    assert parse_recipe(text).to_yaml() == text
+    thin = recipe.sampling.thin
+    if thin is not None:  # dropping is done one after the other, so order is part of the meaning
+        again = parse_recipe(text).sampling.thin
+        assert again is not None
+        assert list(again.drop) == list(thin.drop)
+
+
+def test_overrides_reach_every_depth_and_are_typed_like_yaml() -> None:
+    recipe = load_recipe(
+        "flat-downsampled",
+        [
+            "size=128", "epochs = 3", "weights=none", "optimizer.lr=1e-4", "loss.pos_weight=none",
+            "head.hidden=[8]", "head.dropout=[0]", "sampling.thin.drop.No Finding=0.5", "sampling.thin.protect=false", "augment.hflip=true",
+        ],
+    )  # fmt: skip
+    assert (recipe.size, recipe.epochs, recipe.weights, recipe.optimizer.lr) == (128, 3, "none", 1e-4)
+    assert (recipe.loss.pos_weight, recipe.head, recipe.augment.hflip) == ("none", Head((8,), (0.0,)), True)
+    assert recipe.sampling.thin == Thin(
+        {"Infiltration": 0.63, "Effusion": 0.4, "Atelectasis": 0.4, "No Finding": 0.5}, protect=False
+    )
+    assert load_recipe("flat-downsampled", ["sampling.thin=null"]).sampling == Sampling()
+    assert parse_recipe("{name: x, architecture: flat, sampling: null}", overrides=["sampling.oversample.target=.1"])
+    assert load_recipe("flat-basic", ["size=64", "size=null"]).size is None
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("size", "An override reads key=value"),
+        ("=3", "An override reads key=value"),
+        ("loss.=3", "An override reads key=value"),
+        ("sise=64", r"flat-basic: unknown key 'sise'\. Did you mean 'size'"),
+        ("optimizer.lrr=1", r"flat-basic: optimizer: unknown key 'lrr'\. Did you mean 'lr'"),
+        ("size=big", "size takes a whole number, but got 'big'"),
+        ("size.x=3", "size takes a whole number, but got {'x': 3}"),
+        ("backbone.x=3", "'backbone' holds the value 'auto' and has no keys below it"),
+        ("name=other", "cannot be overridden"),
+        ("epochs=[", "override 'epochs=\\[' is no valid YAML"),
+    ],
+)
+def test_a_wrong_override_is_named(override: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        load_recipe("flat-basic", [override])
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("size=31", "32 to 2048"),
+        ("epochs=0", "epochs is at least 1"),
+        ("patience=0", "patience is at least 1"),
+        ("batch_size=1", "batch norm needs two rows"),
+        ("views=-1", "views is at least 0"),
+        ("architecture=flta", "Did you mean 'flat'"),
+        ("head.hidden=[8]", "one rate a hidden layer"),
+        ("head.hidden=[0, 1]", "widths of at least 1"),
+        ("head.dropout=[1.0, 0]", r"rates in \[0, 1\)"),
+        ("sampling.thin={drop: {Mass: 1.0}}", r"sampling\.thin\.drop\.Mass is a share"),
+        ("sampling.oversample={target: 0}", "target is a share"),
+        ("sampling.oversample={target: .1, max_copies: 0}", "max_copies is at least 1"),
+        ("augment.rotate=90", "0 to 45 degrees"),
+        ("augment.shift=.6", "a share of 0 to 0.5"),
+        ("optimizer.lr=0", "above 0"),
+        ("optimizer.lr=.inf", "finite"),
+        ("optimizer.weight_decay=-1", "at least 0"),
+        ("optimizer.warmup=1", r"share in \[0, 1\)"),
+        ("optimizer.clip=-1", "at least 0"),
+        ("loss.pos_weight=sqrt", "one of none, balanced"),
+        ("precision=half", "one of auto, float32, bfloat16"),
+    ],
+)
+def test_values_out_of_range_are_refused(override: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words) as caught:
+        load_recipe("flat-basic", [override])
+    assert "flat-basic" in str(caught.value)
+    assert isinstance(caught.value, UsageError)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../x", ".hidden", "a b", "a\\b"])
+def test_a_name_that_cannot_be_a_folder_is_refused(name: str) -> None:
+    with pytest.raises(RecipeError, match="name becomes a folder"):
+        Recipe(name, "flat")
+
+
+def test_a_recipe_by_name_by_file_and_by_a_checkouts_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(MINIMAL, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert load_recipe(mine) == load_recipe("mine.yaml") == Recipe("x", "flat")
+    assert (
+        load_recipe("flat-weighted") == load_recipe("flat-weighted.yaml") == load_recipe("recipes/flat-weighted.yaml")
+    )
+    (tmp_path / "flat-weighted.yaml").write_text(MINIMAL, encoding="utf-8")
+    assert load_recipe("flat-weighted.yaml").name == "x"
+
+
+def test_a_missing_file_of_ones_own_is_never_replaced_by_a_recipe_of_that_name() -> None:
+    with pytest.raises(RecipeError, match="no such file"):
+        load_recipe("mine/flat-weighted.yaml")
+
+
+def test_a_misspelt_recipe_gets_the_near_name() -> None:
+    with pytest.raises(RecipeError, match=r"There is no recipe 'flat-wieghted'.*Did you mean 'flat-weighted'"):
+        load_recipe("flat-wieghted")
+    with pytest.raises(RecipeError, match="Those that do: flat-basic, flat-weighted"):
+        load_recipe("zzz")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "image.yaml"
+    path.write_bytes(b"\x89PNG\r\n\xff\xfe")
+    with pytest.raises(RecipeError, match="cannot be read as text"):
+        load_recipe(path)
+
+
+def test_a_file_that_is_no_recipe_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "empty.yaml"
+    path.write_text("", encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"empty\.yaml is empty"):
+        load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "summary"),
+    [("# mine: a network\nname: mine", "a network"), ("# a network", "a network"), ("name: mine", ""), ("", "")],
+)
+def test_the_head_comments_first_line(tmp_path: Path, text: str, summary: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert head_comment(path) == summary
+
+
+def test_plain_values_are_what_any_yaml_reader_takes() -> None:
+    recipe = load_recipe("flat-resampled")
+    assert yaml.safe_load(recipe.to_yaml())["sampling"] == recipe.to_dict()["sampling"]
