@@ -1,0 +1,163 @@
+"""Every kind of PNG and JPEG is read as the grey it shows; everything else is a DataError."""
+
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from chestxpert.errors import DataError
+from chestxpert.pixels.decode import MAX_PIXELS, decode
+
+GREY = np.random.default_rng(3).integers(0, 256, (9, 13), dtype=np.uint8)
+
+
+def _bytes(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def _png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
+    """PNG made by hand; `rows` are the unfiltered rows, each led by a zero."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P"])
+def test_grey_in_any_mode_comes_back_unchanged(mode: str) -> None:
+    image = Image.fromarray(GREY)
+    decoded = decode(_bytes(image.convert("RGB").quantize(256) if mode == "P" else image.convert(mode)))
+    assert decoded.dtype == np.uint8
+    assert decoded.flags.c_contiguous
+    assert decoded.flags.owndata
+    np.testing.assert_array_equal(decoded, GREY)
+
+
+def test_alpha_is_left_aside() -> None:
+    image = Image.fromarray(GREY).convert("RGBA")
+    image.putalpha(Image.fromarray(GREY[:, ::-1].copy()))
+    np.testing.assert_array_equal(decode(_bytes(image)), GREY)
+
+
+def test_colour_becomes_luma() -> None:
+    image = Image.new("RGB", (1, 1), (200, 100, 50))
+    assert decode(_bytes(image))[0, 0] == round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
+
+
+def test_palette_is_looked_up() -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 10, 10, 250, 250, 250])
+    image.putdata([1, 0])
+    assert decode(_bytes(image)).tolist() == [[250, 10]]
+
+
+def test_one_bit_is_black_and_white() -> None:
+    image = Image.fromarray(GREY > 127)
+    np.testing.assert_array_equal(decode(_bytes(image)), np.where(GREY > 127, 255, 0))
+
+
+def test_16_bit_is_scaled_and_not_clipped() -> None:
+    wide = np.array([[0, 128, 129, 257, 300, 32_768, 65_406, 65_407, 65_535]], dtype=np.uint16)
+    rows = b"\0" + wide.astype(">u2").tobytes()
+    data = _png(9, 1, 16, 0, rows)
+    np.testing.assert_array_equal(decode(data), np.rint(wide / 257).astype(np.uint8))
+    assert decode(data).tolist() == [[0, 0, 1, 1, 1, 128, 254, 255, 255]]
+    np.testing.assert_array_equal(decode(data), decode(_bytes(Image.fromarray(wide))))
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_16_bit_with_more_channels(colour: int, channels: int) -> None:
+    pixel = struct.pack(">H", 40_000) * channels
+    assert abs(int(decode(_png(1, 1, 16, colour, b"\0" + pixel))[0, 0]) - 40_000 / 257) <= 1
+
+
+def test_low_bit_depths_span_black_to_white() -> None:
+    assert decode(_png(4, 1, 2, 0, b"\0" + bytes([0b00011011]))).tolist() == [[0, 85, 170, 255]]
+
+
+def test_jpeg_grey_and_colour() -> None:
+    smooth = np.linspace(0, 255, 32 * 32).reshape(32, 32).astype(np.uint8)
+    for mode in ("L", "RGB", "CMYK"):
+        decoded = decode(_bytes(Image.fromarray(smooth).convert("RGB").convert(mode), "JPEG", quality=98))
+        assert np.abs(decoded.astype(int) - smooth).max() <= 4
+
+
+def test_a_jpeg_is_turned_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    image = np.zeros((16, 32), np.uint8)
+    image[:, :16] = 255
+    decoded = decode(_bytes(Image.fromarray(image), "JPEG", exif=exif, quality=98))
+    assert decoded.shape == (32, 16)
+    assert decoded[:14].min() > 240
+    assert decoded[18:].max() < 15
+
+
+def test_from_a_file_and_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(GREY).save(path)
+    np.testing.assert_array_equal(decode(path), GREY)
+    np.testing.assert_array_equal(decode(str(path)), GREY)
+
+
+def test_what_is_no_image_is_a_data_error(tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("hello")
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "dangling.png").symlink_to(tmp_path / "nothing")
+    os.mkfifo(tmp_path / "pipe.png")  # opening it would wait for ever
+    for path in tmp_path.iterdir():
+        with pytest.raises(DataError, match=path.name):
+            decode(path)
+    with pytest.raises(DataError, match="not a file"):
+        decode(tmp_path / "missing.png")
+    for kind in ("GIF", "TIFF", "BMP"):
+        with pytest.raises(DataError, match="neither PNG nor JPEG"):
+            decode(_bytes(Image.fromarray(GREY), kind))
+
+
+def test_a_bomb_is_refused_before_it_unfolds() -> None:
+    side = int(MAX_PIXELS**0.5) + 1
+    with pytest.raises(DataError, match=r"cannot be decoded|too large"):
+        decode(_png(side, side, 8, 0, b""))
+    with pytest.raises(DataError, match="too large"):
+        decode(_png(60_000, 60_000, 8, 0, b"\0" * 1000))
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_damaged_files_are_data_errors_and_nothing_else(data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(["PNG", "JPEG"]))
+    mode = data.draw(st.sampled_from(["L", "RGB", "P", "1"] if kind == "PNG" else ["L", "RGB"]))
+    whole = bytearray(_bytes(Image.fromarray(GREY).convert(mode), kind))
+    for place in data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=4)):
+        whole[place] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(whole)))
+    try:
+        decoded = decode(bytes(whole[:cut]))
+    except DataError:
+        return
+    assert decoded.dtype == np.uint8
+    assert decoded.ndim == 2
+
+
+@pytest.mark.shared_data
+def test_real_originals_decode_and_rgba_has_equal_channels(nih_originals: Path) -> None:
+    modes = set()
+    for path in nih_originals.glob("*.png"):
+        with Image.open(path) as image:
+            modes.add(image.mode)
+            first = np.asarray(image) if image.mode == "L" else np.asarray(image)[..., 0]
+        np.testing.assert_array_equal(decode(path), first)
+    assert modes == {"L", "RGBA"}
