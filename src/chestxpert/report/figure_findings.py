@@ -59,10 +59,11 @@ def findings_figure(
 
 
 def _auroc_ends(results: Results, findings: Sequence[str], best: Sequence[str]) -> tuple[float, float]:
-    values = [
-        v for n in best for f in findings for e in [results.label(n, f, "auroc")] for v in (e.mean, e.low, e.high)
-    ]
-    return domain([0.5, 0.9, *values], floor=0.3, ceiling=1.0)
+    """Ends that hold every mean; intervals of a few cases may run on below 0.3."""
+    estimates = [results.label(name, finding, "auroc") for name in best for finding in findings]
+    means = [estimate.mean for estimate in estimates]
+    lows = [max(estimate.low, 0.3) for estimate in estimates if estimate.low is not None]
+    return domain([0.4, 0.9, *means, *lows, *(estimate.high for estimate in estimates)], floor=0.0, ceiling=1.0)
 
 
 def _top(

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from chestxpert.report.canvas import Canvas, Point
 from chestxpert.report.figure import Figure, Key, Table
 from chestxpert.report.results import Results
-from chestxpert.report.scales import Scale, decimal, domain, tick_step, tick_text
+from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain, tick_step, tick_text
 
 Line = Mapping[str, Any]
 """One line of metrics.jsonl."""
@@ -86,7 +86,8 @@ def _plot(
     side, cascade = results.side(recipe), _cascade(results, recipe)
     lines = [line for each in series.values() for line in each]
     last = max((int(line["epoch"]) for line in lines), default=1)
-    scores = [_number(line, "val_macro_ap") for line in lines] if cascade else shared
+    own = [_number(line, "val_macro_ap") for line in lines]
+    scores = own if cascade else list(shared)
     losses = [_number(line, key) for line in lines for key in ("train_loss", "val_loss")]
     x = Scale(1.0, max(last, 2), _LEFT, _WIDTH - _RIGHT)
     y, loss = Scale(*domain(scores, floor=0.0), *_UPPER), Scale(*domain(losses, floor=0.0), *_LOWER)
@@ -94,8 +95,11 @@ def _plot(
     canvas.text(0, 12, f"{recipe}, {network}" if cascade else recipe, f"panel-title {side}")
     canvas.text(0, 29, "validation macro AP", "tick")
     canvas.text(0, 140, "loss", "tick")
-    _grid(canvas, y, 4)
-    _grid(canvas, loss, 3)
+    for scale, values, most in ((y, own, 4), (loss, losses, 3)):
+        if any(value is not None for value in values):
+            _grid(canvas, scale, most)
+        else:
+            canvas.text(_LEFT, sum(_UPPER if scale is y else _LOWER) / 2, UNDEFINED, "tick")
     _epochs(canvas, x, last)
     for each in series.values():
         _curves(canvas, each, (x, y, loss), side)

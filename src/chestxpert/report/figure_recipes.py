@@ -75,8 +75,8 @@ def _metric_panel(results: Results, metric: str, rows: Sequence[Row]) -> Panel:
             canvas.circle(scale(value), y + 8, 2, f"ring {side}", tip=f"one seed: {decimal(value)}")
         tip = f"{name}: {metric_name(metric)} {estimate.words()}"
         canvas.marker(scale(estimate.mean), y, results.hierarchical(name), f"dot {side}", tip=tip)
-        edge = estimate.high if estimate.high is not None else estimate.mean
-        canvas.text(scale(edge) + 6, y + 4, decimal(estimate.mean), "value")
+        edge = max(scale(estimate.mean) + 5, scale(estimate.high if estimate.high is not None else estimate.mean))
+        canvas.text(edge + 6, y + 4, decimal(estimate.mean), "value")
 
     reference = results.metric(results.baseline, metric).mean if results.baseline in names else None
     return Panel(metric_name(metric), low, high, mark, reference=reference, room=36)

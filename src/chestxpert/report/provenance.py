@@ -14,9 +14,12 @@ from chestxpert.report.read import StudyFolder
 _PER_RUN = ("seed",)
 _NAMES = {
     "chestxpert": "ChestXpert",
-    "backbone.requested": "backbone asked for",
+    "backbone.asked": "backbone asked for",
+    "backbone.mean": "mean of its input",
+    "backbone.std": "spread of its input",
+    "backbone.features": "its features",
     "backbone.name": "backbone",
-    "backbone.source": "its weights came from",
+    "backbone.source": "its weights come from",
     "backbone.weights_fingerprint": "fingerprint of its weights",
     "cohort_fingerprint": "fingerprint of the cohort",
     "pixels_fingerprint": "fingerprint of the pixels",
@@ -25,6 +28,11 @@ _NAMES = {
     "dtype": "number format",
     "system": "operating system",
 }
+_NIH = (
+    "NIH ChestX-ray14, provided by the NIH Clinical Center, https://nihcc.app.box.com/v/ChestXray-NIHCC "
+    "(Wang et al., ChestX-ray8, CVPR 2017, pp. 3462-3471)"
+)
+"""What NIH asks of whoever publishes results on its images."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,8 @@ def provenance_table(study: StudyFolder) -> Table:
         rows.append(["bootstrap", f"{bootstrap['draws']} draws over {bootstrap.get('unit', 'patient')}s"])
     if "dataset" in settings:
         rows.append(["data set", str(settings["dataset"])])
+    if (study.cohort.table["source"] == "nih").any():
+        rows.append(["images", _NIH])
     known = {name: _agreed([_flat(run.environment) for run in runs.values()]) for name, runs in study.runs.items()}
     keys = dict.fromkeys(key for values in known.values() for key in values)
     rows += [[_NAMES.get(key, _words(key)), _by_recipe({n: v.get(key, "") for n, v in known.items()})] for key in keys]
