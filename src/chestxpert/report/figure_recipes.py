@@ -76,7 +76,9 @@ def _metric_panel(results: Results, metric: str, rows: Sequence[Row]) -> Panel:
         tip = f"{name}: {metric_name(metric)} {estimate.words()}"
         canvas.marker(scale(estimate.mean), y, results.hierarchical(name), f"dot {side}", tip=tip)
         edge = max(scale(estimate.mean) + 5, scale(estimate.high if estimate.high is not None else estimate.mean))
-        canvas.text(edge + 6, y + 4, decimal(estimate.mean), "value")
+        canvas.text(
+            edge + 6, y + 4, decimal(estimate.mean), "value above" + (f" banded {side}" if rows[index].strong else "")
+        )
 
     reference = results.metric(results.baseline, metric).mean if results.baseline in names else None
     return Panel(metric_name(metric), low, high, mark, reference=reference, room=36)

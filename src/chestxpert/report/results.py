@@ -71,10 +71,10 @@ class Contrast:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves zero out and the adjusted p-value, if any, is below 0.05."""
+        """Whether a difference is shown: the interval leaves zero out and the adjusted p-value is below 0.05."""
         if self.low is None or self.high is None or self.low <= 0 <= self.high:
             return False
-        return self.p_adjusted is None or self.p_adjusted < 0.05
+        return self.p_adjusted is not None and self.p_adjusted < 0.05
 
 
 @dataclass(frozen=True)
