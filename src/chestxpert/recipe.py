@@ -159,8 +159,8 @@ class Recipe:
         At most `epochs`; training stops after `patience` epochs without a better validation macro average
         precision. The best epoch's weights are kept.
     freeze : bool
-        Train heads on cached features of a fixed backbone; an epoch then passes over `views` augmented views
-        and the plain one of each training row.
+        Train heads on cached features of a fixed backbone: in each epoch, every training row is seen in a random
+        one of its `views` augmented views and the plain one.
     """
 
     name: str

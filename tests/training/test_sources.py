@@ -58,19 +58,24 @@ def feature_source() -> FeatureSource:
     return FeatureSource(plain, views, train, CPU)
 
 
-def test_a_frozen_epoch_passes_over_each_view_of_each_row_once() -> None:
+def test_a_frozen_epoch_shows_each_row_once_and_in_time_each_view() -> None:
     source, seen = feature_source(), []
-    for features, rows in source.train_batches(np.array([1, 3, 4]), 2, torch.Generator().manual_seed(2)):
-        assert np.array_equal(np.floor(features[:, 0].numpy()), rows)
-        seen += features[:, 0].tolist()
-    assert source.passes == 3
-    assert sorted(seen) == [1.0, 1.25, 1.5, 3.0, 3.25, 3.5, 4.0, 4.25, 4.5]
+    generator = torch.Generator().manual_seed(2)
+    for _ in range(40):
+        epoch = []
+        for features, rows in source.train_batches(np.array([1, 3, 4]), 2, generator):
+            assert np.array_equal(np.floor(features[:, 0].numpy()), rows)
+            epoch += rows.tolist()
+            seen += features[:, 0].tolist()
+        assert sorted(epoch) == [1, 3, 4]
+    assert sorted(set(seen)) == [1.0, 1.25, 1.5, 3.0, 3.25, 3.5, 4.0, 4.25, 4.5]
 
 
-def test_a_copy_is_another_view_than_its_original_in_the_same_pass() -> None:
-    batches = list(feature_source().train_batches(np.array([3, 3]), 2, torch.Generator().manual_seed(0)))
-    for features, _ in batches:
-        assert features[0, 0] != features[1, 0]
+def test_a_copy_is_another_view_than_its_original_in_the_same_epoch() -> None:
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        for features, _ in feature_source().train_batches(np.array([3, 3]), 2, generator):
+            assert features[0, 0] != features[1, 0]
 
 
 def test_frozen_evaluation_reads_the_plain_view_of_any_row() -> None:

@@ -81,7 +81,7 @@ class Trainer:
         self.targets = torch.from_numpy(task.targets.astype(np.float32)).to(engine.device)
         self.known = torch.from_numpy(task.known).to(engine.device)
         self.weight = self._positive_weight()
-        self.steps_per_epoch = source.passes * -(-len(train_rows) // recipe.batch_size)
+        self.steps_per_epoch = -(-len(train_rows) // recipe.batch_size)
         self.average = WeightAverage(network, recipe.optimizer.average * recipe.epochs * self.steps_per_epoch)
         self.state = FitState()
 
@@ -113,7 +113,7 @@ class Trainer:
             seconds = time.perf_counter() - started
             self.state.epoch = epoch
             self.state.seconds += seconds
-            self.state.image_passes += self.source.passes * len(self.train_rows)
+            self.state.image_passes += len(self.train_rows)
             self.state.lines.append(
                 {
                     "network": self.task.name,

@@ -132,7 +132,7 @@ def _train_networks(
     for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree):
         rows = training_rows(recipe, cohort, task.eligible, seed)
         trainer = kit.trainer(recipe, task, rows, seed)
-        total = len(rows) * trainer.source.passes * recipe.epochs
+        total = len(rows) * recipe.epochs
         with progress.bar(f"{recipe.name} seed {seed}: network {task.name}", total) as tick:
             kept = Checkpoints(out / "checkpoints", task.name)
             done = trainer.fit(kept, partial(_write_lines, out, tuple(lines)), tick)

@@ -25,9 +25,6 @@ Batch = tuple[torch.Tensor, IntArray]
 class Source(Protocol):
     """What the loop asks of a source of batches."""
 
-    passes: int
-    """Times that one epoch passes over the training rows."""
-
     def train_batches(self, rows: IntArray, size: int, generator: torch.Generator) -> Iterator[Batch]:
         """One epoch over `rows` (repeats are copies, each augmented anew), shuffled and augmented."""
 
@@ -66,8 +63,6 @@ class PixelSource:
     pixels : (N, H, W) uint8 array, memory-mapped or not
     store_rows : (cohort length,) int array, where each row of the cohort lies in `pixels`
     """
-
-    passes = 1
 
     def __init__(self, pixels: npt.NDArray[np.uint8], store_rows: IntArray, settings: Augment, engine: Engine) -> None:
         self._pixels, self._store_rows, self._settings, self._engine = pixels, store_rows, settings, engine
@@ -110,22 +105,20 @@ class FeatureSource:
         self, plain: npt.NDArray[np.float16], views: npt.NDArray[np.float16], train_rows: IntArray, engine: Engine
     ) -> None:
         self._plain, self._views, self._train_rows, self._engine = plain, views, train_rows, engine
-        self.passes = 1 + len(views)
 
     def _tensor(self, features: npt.NDArray[np.float16]) -> torch.Tensor:
         return torch.from_numpy(features.astype(np.float32)).to(self._engine.device)
 
     def train_batches(self, rows: IntArray, size: int, generator: torch.Generator) -> Iterator[Batch]:
-        """Every view of every row once, shuffled, each row starting from a view of its own.
+        """One epoch over `rows`, shuffled, each row in a random one of its views.
 
-        A copy of a row is one view further on than the row itself, so a pass shows them as different images.
+        A copy of a row is one view further on than the row itself, so an epoch shows them as different images.
         """
-        first = torch.randint(self.passes, (len(self._plain),), generator=generator).numpy()
-        view = first[rows] + copy_numbers(rows)
-        for turn in range(self.passes):
-            order = shuffled(len(rows), generator)
-            for part in batches_of(order, size):
-                yield self._tensor(self._pick(rows[part], (view[part] + turn) % self.passes)), rows[part]
+        count = 1 + len(self._views)
+        drawn = torch.randint(count, (len(self._plain),), generator=generator).numpy()
+        view = (drawn[rows] + copy_numbers(rows)) % count
+        for part in batches_of(shuffled(len(rows), generator), size):
+            yield self._tensor(self._pick(rows[part], view[part])), rows[part]
 
     def _pick(self, rows: IntArray, view: IntArray) -> npt.NDArray[np.float16]:
         """Features (B, D) of each row in its view; view 0 is the plain one."""

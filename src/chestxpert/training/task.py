@@ -95,7 +95,7 @@ def cascade_tasks(labels: BoolArray, tree: Taxonomy) -> tuple[Task, ...]:
                 head=len(decision.children),
                 targets=targets[:, columns],
                 known=mask[:, columns],
-                eligible=mask[:, columns].all(axis=1),
+                eligible=np.asarray(mask[:, columns].all(axis=1)),
                 scored=targets[:, columns],
                 to_probs=sigmoid,
             )
