@@ -113,7 +113,8 @@ def test_overrides_reach_every_depth_and_are_typed_like_yaml() -> None:
         "flat-downsampled",
         [
             "size=128", "epochs = 3", "weights=none", "optimizer.lr=1e-4", "loss.pos_weight=none",
-            "head.hidden=[8]", "head.dropout=[0]", "sampling.thin.drop.No Finding=0.5", "sampling.thin.protect=false", "augment.hflip=true",
+            "head.hidden=[8]", "head.dropout=[0]", "augment.hflip=true",
+            "sampling.thin.drop.No Finding=0.5", "sampling.thin.protect=false",
         ],
     )  # fmt: skip
     assert (recipe.size, recipe.epochs, recipe.weights, recipe.optimizer.lr) == (128, 3, "none", 1e-4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import signal
 import sys
@@ -65,14 +66,18 @@ _FOR_THE_USER = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.ER
 
 
 def _run(argv: list[str]) -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
+    with contextlib.suppress(ValueError):  # in a thread of somebody else's program, signals are theirs
+        signal.signal(signal.SIGTERM, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a sign gets '?', not a failure
+            stream.reconfigure(errors="replace")
     try:
         arguments, extra = build_parser().parse_known_args(argv)
+        if extra:
+            arguments.parser.refuse(extra)
     except SystemExit as stop:  # --help, --version, or wrong use; argparse has said all there is to say
         _print("")
         return int(stop.code or 0)
-    if extra:
-        arguments.parser.refuse(extra)
     if arguments.run is None:
         arguments.parser.print_help(sys.stderr)
         return 2

@@ -1,0 +1,113 @@
+import inspect
+import json
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from chestxpert import __version__
+from chestxpert.cli.main import build_parser, main
+
+COMMANDS = [[], ["data"], ["data", "prepare"], ["data", "simulate"], ["compare"], ["train"], ["report"], ["recipes"]]
+HEAVY = {"torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "PIL", "scipy", "sklearn", "jinja2", "tqdm"}
+
+PROBE = """
+import json, sys
+from chestxpert.cli.main import main
+code = main(sys.argv[1:])
+print(json.dumps({"code": code, "modules": sorted({name.partition(".")[0] for name in sys.modules})}), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_is_worth_reading_and_loads_nothing_heavy(command: list[str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", PROBE, *command, "--help"], capture_output=True, text=True, check=True
+    )
+    told = json.loads(ended.stderr)
+    assert told["code"] == 0
+    assert not HEAVY & set(told["modules"])
+    assert f"usage: {' '.join(['chestxpert', *command])}" in ended.stdout
+    assert "  chestxpert " in ended.stdout.split("options:")[1], "no examples"
+    assert len(ended.stdout.splitlines()) > 10
+    assert max(map(len, ended.stdout.splitlines())) <= 120
+
+
+def test_the_list_of_recipes_loads_no_network_library() -> None:
+    ended = subprocess.run([sys.executable, "-c", PROBE, "recipes"], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(json.loads(ended.stderr)["modules"])
+    assert "flat-basic            one network, one logit a finding" in ended.stdout
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"chestxpert {__version__}\n"
+
+
+@pytest.mark.parametrize("command", [[], ["data"]], ids=["chestxpert", "data"])
+def test_half_a_command_prints_help_and_is_wrong_use(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "examples:" in told.err or "a first study" in told.err
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("comapre", "there is no 'comapre'. Did you mean 'compare'?"),
+        ("data prepair x --out y", "there is no 'prepair'. Did you mean 'prepare'?"),
+        ("data simulate", "required: --out"),
+        ("data prepare x --out y --labels nih14", "Did you mean 'nih15'?"),
+        ("data prepare x --out y --split patient", "There is: auto, official, random."),
+        ("data prepare x --out y --val-fraction 2", "is a number from 0 to 1, but got 2"),
+        ("data simulate --out y --difficulty hard", "takes a number, but got 'hard'"),
+        ("compare --data x --out y --frezee", "'--frezee' is not understood. Did you mean '--freeze'?"),
+        ("compare --data x --out y --see 3", "Did you mean '--seeds'?"),
+        ("compare --data x --out y --seeds 0", "is at least 1, but got 0"),
+        ("compare --data x --out y --seeds two", "takes a whole number, but got 'two'"),
+        ("compare --data x --out y surplus", "'surplus' is not understood"),
+        ("train --data x --out y", "required: RECIPE"),
+    ],
+)
+def test_wrong_use_is_explained_in_two_lines(line: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line.split()) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert words in told.err
+    assert len(told.err.splitlines()) == 2
+    assert "--help" in told.err
+
+
+def parse(line: str) -> Namespace:
+    return build_parser().parse_args(line.split())
+
+
+def test_several_recipes_go_to_one_option_and_overrides_add_up() -> None:
+    arguments = parse("compare --data d --out o --recipes a b c --set size=128 --set epochs=12 --seeds 3")
+    assert arguments.recipes == ["a", "b", "c"]
+    assert arguments.overrides == ["size=128", "epochs=12"]
+    assert (arguments.data, arguments.out, arguments.seeds) == (Path("d"), Path("o"), 3)
+
+
+def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
+    from chestxpert.dataset import prepare
+    from chestxpert.simulator import simulate
+    from chestxpert.study import run_study, write_comparison
+
+    for line, function, needed in [
+        ("data simulate --out o", simulate, 7),
+        ("data prepare s --out o", prepare, 6),
+        ("compare --data d --out o", run_study, 2),
+        ("report s", write_comparison, 1),
+    ]:
+        given = vars(parse(line))
+        defaults = {
+            name: parameter.default
+            for name, parameter in inspect.signature(function).parameters.items()
+            if name in given and parameter.default is not inspect.Parameter.empty
+        }
+        assert len(defaults) == needed, line
+        assert {name: given[name] for name in defaults} == defaults, line
