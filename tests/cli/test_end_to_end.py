@@ -63,13 +63,20 @@ def unbroken(room: Path, data: Path) -> Path:
     return room / "unbroken"
 
 
+def hear_interrupts() -> None:
+    """Undo what a shell that starts the tests in the background hands down: deaf ears for Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="module")
 def broken(room: Path, data: Path) -> tuple[Path, int, str, str]:
     """A study that was interrupted in its second run, and how that ended."""
     out = room / "broken"
     first = out / "runs" / RECIPES[0] / "seed-0" / "evaluation.json"
     command = [sys.executable, "-m", "chestxpert", "compare", "--data", str(data), "--out", str(out), *COMPARE]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts
+    ) as process:
         while not first.exists() and process.poll() is None:
             time.sleep(0.005)
         process.send_signal(signal.SIGINT)

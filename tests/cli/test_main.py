@@ -36,7 +36,7 @@ def make_recipes_raise(monkeypatch: pytest.MonkeyPatch, error: BaseException) ->
         (
             KeyboardInterrupt(),
             130,
-            "\nchestxpert: interrupted. Training goes on where it stopped if you add --resume.\n",
+            "\nchestxpert: interrupted. Nothing is left half made.\n",
         ),
         (
             OSError(28, "No space left on device", "/full/x"),
@@ -75,21 +75,28 @@ def test_an_unforeseen_error_ends_the_process_with_1() -> None:
     assert "ZeroDivisionError" in ended.stderr
 
 
+def hear_interrupts() -> None:
+    """Undo what a shell that starts the tests in the background hands down: deaf ears for Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_request_to_stop_ends_with_130_and_says_how_to_go_on(number: signal.Signals, tmp_path: Path) -> None:
+def test_a_request_to_stop_ends_with_130_(number: signal.Signals, tmp_path: Path) -> None:
     started = tmp_path / "started"
     code = (
         "import sys, time, pathlib; from chestxpert.cli import main, recipes;"
         f"recipes.run = lambda a: (pathlib.Path({str(started)!r}).touch(), time.sleep(60));"
         "sys.exit(main.main(['recipes']))"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts
+    ) as process:
         while not started.exists():
             time.sleep(0.01)
         process.send_signal(number)
         _, told = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "--resume" in told
+    assert "chestxpert: interrupted." in told
     assert "Traceback" not in told
 
 

@@ -50,8 +50,9 @@ def build_parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        return _run(words)
     except ChestXpertError as error:
         return _complain(str(error), error.exit_code)
     except OSError as error:
@@ -59,7 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _complain(f"{error.strerror}: {error.filename}. Choose another folder, or make room there.", 1)
     except KeyboardInterrupt:
-        return _complain("interrupted. Training goes on where it stopped if you add --resume.", INTERRUPTED)
+        resumable = words[:1] in (["compare"], ["train"])
+        how = (
+            "Go on where it stopped with the same command and --resume." if resumable else "Nothing is left half made."
+        )
+        return _complain(f"interrupted. {how}", INTERRUPTED)
 
 
 _FOR_THE_USER = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
