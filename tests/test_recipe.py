@@ -1,5 +1,9 @@
-from dataclasses import replace
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import is_dataclass, replace
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 import yaml
@@ -237,3 +241,31 @@ def test_the_head_comments_first_line(tmp_path: Path, text: str, summary: str) -
 def test_plain_values_are_what_any_yaml_reader_takes() -> None:
     recipe = load_recipe("flat-resampled")
     assert yaml.safe_load(recipe.to_yaml())["sampling"] == recipe.to_dict()["sampling"]
+
+
+def keys_of(kind: type, prefix: str = "") -> Iterator[str]:
+    for name, hint in get_type_hints(kind).items():
+        inner = [part for part in (hint, *get_args(hint)) if is_dataclass(part)]
+        if inner:
+            yield from keys_of(inner[0], f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def test_the_documentation_explains_every_key_and_no_other() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text(encoding="utf-8")
+    rows = [line for line in page.partition("## Every key")[2].splitlines() if line.startswith("| `")]
+    explained = [key for row in rows for key in re.findall(r"`([a-z_.]+)`", row.split("|")[1])]
+    assert sorted(explained) == sorted(keys_of(Recipe))
+
+
+def test_recipes_are_found_where_a_wheel_puts_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # An installed package has them inside itself, a checkout beside src; pyproject.toml names the place.
+    settings = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    included = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert included == {"recipes": "chestxpert/recipes"}
+    inside = tmp_path / included["recipes"]
+    inside.mkdir(parents=True)
+    (inside / "only.yaml").write_text(MINIMAL, encoding="utf-8")
+    monkeypatch.setattr("chestxpert.recipe.__file__", str(tmp_path / "chestxpert" / "recipe.py"))
+    assert list(builtin_recipes()) == ["only"]
