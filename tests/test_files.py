@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chestxpert.files import replace_when_whole, write_json, write_text
+from chestxpert.errors import RunError
+from chestxpert.files import begin_or_go_on, replace_when_whole, write_json, write_text
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -61,3 +62,31 @@ def test_json_is_strict_and_readable(tmp_path: Path) -> None:
         write_json(target, {"x": float("nan")})
     assert target.read_text(encoding="utf-8") == text
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_new_or_empty_folder_is_begun(tmp_path: Path) -> None:
+    assert begin_or_go_on(tmp_path / "a" / "b", "marker", [], resume=False) is False
+    assert begin_or_go_on(tmp_path / "a" / "b", "marker", [], resume=True) is False
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_a_marked_folder_is_gone_on_with_only_if_asked(tmp_path: Path) -> None:
+    (tmp_path / "marker").touch()
+    assert begin_or_go_on(tmp_path, "marker", [], resume=True) is True
+    with pytest.raises(RunError, match="never overwritten"):
+        begin_or_go_on(tmp_path, "marker", [], resume=False)
+
+
+def test_a_beginning_that_was_cut_off_is_begun_again(tmp_path: Path) -> None:
+    (tmp_path / "first").touch()
+    (tmp_path / ".marker.77.part").touch()
+    assert begin_or_go_on(tmp_path, "marker", ["first"], resume=True) is False
+    with pytest.raises(RunError, match="never overwritten"):
+        begin_or_go_on(tmp_path, "marker", ["first"], resume=False)
+
+
+def test_somebody_elses_folder_or_file_is_not_resumed(tmp_path: Path) -> None:
+    (tmp_path / "thesis.doc").touch()
+    for out in (tmp_path, tmp_path / "thesis.doc"):
+        with pytest.raises(RunError, match="nothing that could be resumed"):
+            begin_or_go_on(out, "marker", ["first"], resume=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
+
+from chestxpert.errors import RunError
 
 
 @contextlib.contextmanager
@@ -35,3 +37,38 @@ def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all."""
     with replace_when_whole(path) as aside:
         aside.write_text(text, encoding="utf-8")
+
+
+def begin_or_go_on(out: Path, marker: str, before: Collection[str], *, resume: bool) -> bool:
+    """Decide what to do with a result folder: begin in it, or go on with what it holds.
+
+    Parameters
+    ----------
+    out : folder; made if it is not there
+    marker : name of the file that is written when the folder's beginning is whole
+    before : names of the files written before it
+    resume : whether going on is asked for
+
+    Returns
+    -------
+    bool
+        True if `out` holds a beginning to go on from.
+
+    Raises
+    ------
+    RunError
+        If `out` is in the way: results are never overwritten.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if not resume:
+            raise RunError(f"{out} exists already and is never overwritten. Choose another --out, or add --resume.")
+        if out.is_dir() and (out / marker).is_file():
+            return True
+        # A kill between the first files leaves these and parts of files; anything else is not ours.
+        if not out.is_dir() or any(path.name not in before and path.suffix != ".part" for path in out.iterdir()):
+            raise RunError(f"{out} holds nothing that could be resumed: it has no {marker}. Choose another --out.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{out} cannot be made: {error}. Name a place that you may write to.") from error
+    return False

@@ -16,7 +16,7 @@ from chestxpert.errors import RunError, UsageError
 from chestxpert.evaluation.comparison import RunResult as EvaluatedRun
 from chestxpert.evaluation.comparison import compare_runs
 from chestxpert.evaluation.predictions import Predictions
-from chestxpert.files import write_json, write_text
+from chestxpert.files import begin_or_go_on, write_json, write_text
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe, builtin_recipes, load_recipe, parse_recipe
 from chestxpert.taxonomy import taxonomy
@@ -25,6 +25,7 @@ from chestxpert.training.networks import NetworkKit
 from chestxpert.training.run import is_complete, train_run
 
 PLAN = "study.yaml"
+COHORT = "cohort.parquet"
 SLOW = 60.0
 """Seconds of fine-tuning from which on a study without a GPU says beforehand what it will cost."""
 
@@ -103,11 +104,7 @@ def _open_study(
     plan: StudyPlan, dataset: Dataset, out: Path, resume: bool, progress: Progress
 ) -> dict[tuple[object, ...], NetworkKit]:
     """Make `out` or check that it holds this study; returns the kit of each group of recipes."""
-    stored: dict[str, Any] | None = None
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        if not resume:
-            raise RunError(f"{out} exists already and is never overwritten. Choose another --out, or add --resume.")
-        stored = read_plan(out)
+    stored = read_plan(out) if begin_or_go_on(out, PLAN, [COHORT], resume=resume) else None
     kits: dict[tuple[object, ...], NetworkKit] = {}
     for recipe in plan.recipes:
         key = NetworkKit.shared_key(recipe)
@@ -120,14 +117,9 @@ def _open_study(
     if stored is not None:
         _check_same_study(stored, values, out)
     else:
-        dataset.cohort.save(_made(out) / "cohort.parquet")
+        dataset.cohort.save(out / COHORT)
         write_text(out / PLAN, yaml.safe_dump(_listed(values), sort_keys=False, width=100))
     return kits
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _listed(value: Any) -> Any:
@@ -201,7 +193,7 @@ def _read_run(folder: Path, recipe: Recipe, seed: int) -> EvaluatedRun:
 def write_comparison(study: Path, *, draws: int = 1000, progress: Progress = SILENT) -> dict[str, Any]:
     """Compare the stored predictions of a study and write its `comparison.json`; returns what it holds."""
     plan = read_plan(study)
-    cohort = Cohort.load(study / "cohort.parquet")
+    cohort = Cohort.load(study / COHORT)
     tree = taxonomy(next(iter(plan["recipes"].values()))["taxonomy"], cohort.label_space)
     progress.note(f"comparing on {draws} bootstrap draws over patients")
     comparison = compare_runs(read_runs(study), cohort, tree, draws=draws)

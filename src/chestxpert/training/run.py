@@ -18,7 +18,7 @@ from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.run_metrics import evaluate_run
-from chestxpert.files import write_json, write_text
+from chestxpert.files import begin_or_go_on, write_json, write_text
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe
 from chestxpert.taxonomy import Taxonomy, taxonomy
@@ -29,6 +29,8 @@ from chestxpert.training.networks import NetworkKit
 from chestxpert.training.rows import training_rows
 from chestxpert.training.task import FloatArray, sigmoid, tasks_for
 
+RECIPE = "recipe.yaml"
+ENVIRONMENT = "environment.json"
 COMPLETE = "evaluation.json"
 
 
@@ -85,21 +87,18 @@ def train_run(
 
 def _open_folder(out: Path, recipe: Recipe, environment: dict[str, Any], resume: bool) -> bool:
     """Make `out`, or check that it holds this very run; returns whether that run is complete."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        if not resume:
-            raise RunError(f"{out} exists already and is never overwritten. Choose another --out, or add --resume.")
+    if begin_or_go_on(out, ENVIRONMENT, [RECIPE], resume=resume):
         _check_same_run(out, recipe, environment)
         return is_complete(out)
-    out.mkdir(parents=True, exist_ok=True)
-    write_text(out / "recipe.yaml", recipe.to_yaml())
-    write_json(out / "environment.json", environment)
+    write_text(out / RECIPE, recipe.to_yaml())
+    write_json(out / ENVIRONMENT, environment)
     return False
 
 
 def _check_same_run(out: Path, recipe: Recipe, environment: dict[str, Any]) -> None:
     try:
-        stored_recipe = (out / "recipe.yaml").read_text(encoding="utf-8")
-        stored = json.loads((out / "environment.json").read_text(encoding="utf-8"))
+        stored_recipe = (out / RECIPE).read_text(encoding="utf-8")
+        stored = json.loads((out / ENVIRONMENT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"{out} holds no run that could be resumed ({error}). Choose another --out.") from error
     if stored_recipe != recipe.to_yaml():
