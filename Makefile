@@ -41,15 +41,16 @@ clean:  ## remove what was made, but not .venv, nor your data and studies
 	rm -rf demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
-# Every name that pip collects is a sign of life; the rest of what it says is left out.
+# Every name that pip collects is a sign of life. The rest of what it says is left out, but for errors.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "ChestXpert needs Python 3.11 or newer. Say where it is: make PYTHON=python3.11"; exit 1; }
 	@echo "Installing into .venv, once; PyTorch is large, so this takes some minutes"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off \
-		-c constraints.txt -e '.[test]' \
-		| sed -un -e 's/^Collecting \([^][ <>=!~(;]*\).*/  \1/p' -e 's/^Installing collected packages.*/  unpacking them all/p'
+		-c constraints.txt -e '.[test]' 2>&1 \
+		| sed -un -e 's/^Collecting \([^][ <>=!~(;]*\).*/  \1/p' -e 's/^Installing collected packages.*/  unpacking them all/p' \
+			-e '/^ *[Ee][Rr][Rr][Oo][Rr]/,$$p'
 	@touch $@
 
 # Order-only: another version of the tools is no reason to throw a finished demo away.
