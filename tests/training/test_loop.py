@@ -11,7 +11,8 @@ import torch
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
 from chestxpert.recipe import Recipe
-from chestxpert.training.checkpoints import Checkpoints
+from chestxpert.training.average import WeightAverage
+from chestxpert.training.checkpoints import Checkpoints, load_learned_state
 from chestxpert.training.loop import FitState, Trainer
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.rows import training_rows
@@ -182,3 +183,53 @@ def test_score_prefers_average_precision_and_falls_back_on_loss() -> None:
 
     assert _score(0.3, 9.0) == 0.3
     assert _score(math.nan, 0.7) == -0.7
+
+
+def test_averaged_weights_are_averages_of_backbone_and_head(
+    tiny_kit: NetworkKit, tiny_dataset: Dataset, tiny_recipe: MakeRecipe
+) -> None:
+    """An average that forgot the backbone once validated new heads on the old backbone."""
+    one = trainer(tiny_kit, tiny_dataset, tiny_recipe("flat-basic", "epochs=2", "batch_size=8"))
+    average = WeightAverage(one.network, horizon=4.0)
+    expected = {key: value.double().clone() for key, value in one.network.state_dict().items()}
+    one.network.train()
+    for number, (inputs, rows) in enumerate(
+        one.source.train_batches(one.train_rows, 8, torch.Generator().manual_seed(0)), start=1
+    ):
+        one.step(inputs, rows)
+        average.update()
+        decay = min(0.75, (1 + number) / (10 + number))
+        for key, value in one.network.state_dict().items():
+            expected[key] = decay * expected[key] + (1 - decay) * value.double()
+    for key, value in average.network.state_dict().items():
+        if value.is_floating_point():
+            assert torch.allclose(value.double(), expected[key], rtol=1e-4, atol=1e-6), key
+            assert not torch.equal(value, one.network.state_dict()[key]), key
+
+
+def test_a_fine_tuned_checkpoint_holds_the_whole_network(
+    tiny_kit: NetworkKit, tiny_dataset: Dataset, tiny_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    one = trainer(tiny_kit, tiny_dataset, tiny_recipe("flat-basic", "epochs=1"))
+    checkpoints = Checkpoints(tmp_path, "flat")
+    one.fit(checkpoints, lambda state: None)
+    logits = one.predict(tiny_dataset.cohort.rows("test"))
+    assert checkpoints.load_best().keys() == one.network.state_dict().keys()
+    fresh = trainer(tiny_kit, tiny_dataset, tiny_recipe("flat-basic", "epochs=1"), seed=9)
+    load_learned_state(fresh.average.network, checkpoints.load_best())
+    assert np.array_equal(fresh.predict(tiny_dataset.cohort.rows("test")), logits)
+
+
+def test_weights_of_another_network_are_refused(
+    tiny_kit: NetworkKit, tiny_dataset: Dataset, tiny_recipe: MakeRecipe
+) -> None:
+    one = trainer(tiny_kit, tiny_dataset, tiny_recipe())
+    with pytest.raises(RunError, match="1 missing"):
+        load_learned_state(one.network, dict(list(one.network.state_dict().items())[1:]))
+
+
+def test_without_averaging_the_last_weights_are_used(
+    tiny_kit: NetworkKit, tiny_dataset: Dataset, tiny_recipe: MakeRecipe
+) -> None:
+    one = trainer(tiny_kit, tiny_dataset, tiny_recipe("flat-basic", "optimizer.average=0"))
+    assert one.average.network is one.network

@@ -7,7 +7,7 @@ import copy
 import torch
 
 from chestxpert.models.classifier import Classifier
-from chestxpert.training.checkpoints import learned_state
+from chestxpert.training.checkpoints import learned_state, load_learned_state
 
 
 class WeightAverage:
@@ -53,7 +53,7 @@ class WeightAverage:
     def load_state(self, state: dict[str, object]) -> None:
         """Go on from a stored `state`."""
         self._steps = int(state["steps"])  # type: ignore[call-overload]
-        self.network.load_state_dict(state["network"], strict=False)  # type: ignore[arg-type]
+        load_learned_state(self.network, state["network"])  # type: ignore[arg-type]
 
 
 def _twin(network: Classifier) -> Classifier:

@@ -19,8 +19,19 @@ from chestxpert.models.classifier import Classifier
 
 def learned_state(network: Classifier) -> dict[str, torch.Tensor]:
     """Weights that training changes: all of them, or all but those of a frozen backbone."""
-    frozen = not any(parameter.requires_grad for parameter in network.backbone.parameters())
-    return {key: value for key, value in network.state_dict().items() if not (frozen and key.startswith("backbone."))}
+    state = network.state_dict()
+    return {key: value for key, value in state.items() if not (network.frozen and key.startswith("backbone."))}
+
+
+def load_learned_state(network: Classifier, state: dict[str, torch.Tensor]) -> None:
+    """Put weights given by `learned_state` back; RunError if they are another network's."""
+    expected = learned_state(network).keys()
+    if state.keys() != expected:
+        raise RunError(
+            f"Stored weights do not fit the network: {len(state.keys() - expected)} tensors too many, "
+            f"{len(expected - state.keys())} missing. Was the checkpoint made by another recipe or version?"
+        )
+    network.load_state_dict(state, strict=False)  # not strict, for a frozen backbone is not among them
 
 
 class Checkpoints:

@@ -22,7 +22,7 @@ from chestxpert.models.classifier import Classifier
 from chestxpert.progress import Tick
 from chestxpert.recipe import Recipe
 from chestxpert.training.average import WeightAverage
-from chestxpert.training.checkpoints import Checkpoints, learned_state
+from chestxpert.training.checkpoints import Checkpoints, learned_state, load_learned_state
 from chestxpert.training.engine import Engine, stream_seed
 from chestxpert.training.schedule import build_optimizer, learning_rate_factor, set_learning_rate
 from chestxpert.training.sources import Source
@@ -130,7 +130,7 @@ class Trainer:
             report(self.state)
         best = checkpoints.load_best()
         for network in (self.network, self.average.network):
-            network.load_state_dict(best, strict=False)
+            load_learned_state(network, best)
         return self.state
 
     def _keep_if_best(self, epoch: int, score: float, checkpoints: Checkpoints) -> None:
@@ -205,7 +205,7 @@ class Trainer:
     def _resume(self, checkpoints: Checkpoints) -> None:
         stored = checkpoints.load_last()
         if stored is not None:
-            self.network.load_state_dict(stored["network"], strict=False)
+            load_learned_state(self.network, stored["network"])
             self.average.load_state(stored["average"])
             self.optimizer.load_state_dict(stored["optimizer"])
             self.state = FitState(**stored["state"])
