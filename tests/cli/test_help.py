@@ -95,7 +95,8 @@ def test_several_recipes_go_to_one_option_and_overrides_add_up() -> None:
 def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
     from chestxpert.dataset import prepare
     from chestxpert.simulator import simulate
-    from chestxpert.study import run_study, write_comparison
+    from chestxpert.study.run import run_study
+    from chestxpert.study.stored import write_comparison
 
     for line, function, needed in [
         ("data simulate --out o", simulate, 7),

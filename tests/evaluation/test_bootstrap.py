@@ -85,3 +85,9 @@ def test_no_difference_at_all_has_a_p_value_of_one() -> None:
     assert two_sided_p(np.zeros(100)) == 1.0
     assert two_sided_p([0.1, -0.1] * 50) == 1.0
     assert np.isnan(two_sided_p([np.nan]))
+
+
+def test_a_reflected_interval_holds_its_estimate_even_if_all_draws_lie_above_it() -> None:
+    low, high, _ = interval([0.5, 0.6, 0.7], reflect_about=0.4)
+    assert low < 0.4
+    assert high == 0.4

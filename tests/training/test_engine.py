@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from chestxpert.errors import RecipeError
-from chestxpert.training.engine import Engine, has_bfloat16, stream_seed
+from chestxpert.training.engine import Engine, has_depthwise, keep_freed_memory, prefers_bfloat16, stream_seed
 
 
 def test_seeded_leaves_the_outer_random_state_alone() -> None:
@@ -47,7 +47,7 @@ def test_autocast_computes_in_the_asked_format() -> None:
 
 
 def test_auto_takes_bfloat16_only_where_the_processor_has_it() -> None:
-    wanted = torch.bfloat16 if has_bfloat16(torch.device("cpu")) else torch.float32
+    wanted = torch.bfloat16 if prefers_bfloat16(torch.device("cpu")) else torch.float32
     assert Engine.create("auto", "cpu").dtype == wanted
 
 
@@ -59,3 +59,33 @@ def test_place_orders_kernels_channels_last() -> None:
 def test_an_unknown_device_is_explained() -> None:
     with pytest.raises(RecipeError, match="no device 'toaster'"):
         Engine.create("auto", "toaster")
+
+
+@pytest.mark.parametrize(
+    ("flags", "depthwise", "expected"),
+    [
+        ("avx2", False, False),
+        ("avx2 avx512_bf16", False, True),
+        ("avx2 avx512_bf16", True, False),
+        ("avx2 avx512_bf16 amx_bf16", True, True),
+    ],
+)
+def test_bfloat16_is_chosen_by_processor_and_network(
+    flags: str, depthwise: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chestxpert.training.engine._cpu_field", lambda name: flags)
+    network = torch.nn.Sequential(torch.nn.Conv2d(4, 4, 3, groups=4 if depthwise else 1))
+    assert has_depthwise(network) == depthwise
+    assert prefers_bfloat16(torch.device("cpu"), network) == expected
+
+
+def test_one_thread_is_over_when_its_context_is() -> None:
+    before = torch.get_num_threads()
+    with Engine.create("float32", "cpu").one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+
+
+def test_keeping_freed_memory_is_accepted_by_the_c_library() -> None:
+    keep_freed_memory()
+    assert torch.ones(1 << 24).sum() == 1 << 24

@@ -58,7 +58,8 @@ def run(arguments: argparse.Namespace) -> str:
     """Run the study; returns the comparison and where the report is."""
     from chestxpert.cli.progress import progress_on_stderr
     from chestxpert.report import build_report, summary_text
-    from chestxpert.study import StudyPlan, load_recipes, run_study
+    from chestxpert.study.plan import StudyPlan, load_recipes
+    from chestxpert.study.run import run_study
 
     plan = StudyPlan(
         dataset=arguments.data,

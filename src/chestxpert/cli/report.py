@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> str:
     """Compare and draw again; returns the comparison and where the report is."""
     from chestxpert.cli.progress import progress_on_stderr
     from chestxpert.report import build_report, summary_text
-    from chestxpert.study import write_comparison
+    from chestxpert.study.stored import write_comparison
 
     comparison = write_comparison(arguments.study, draws=arguments.draws, progress=progress_on_stderr())
     report = build_report(arguments.study)

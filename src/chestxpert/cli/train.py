@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> str:
     """Train; returns the metrics of the test images and where the run is."""
     from chestxpert.cli.progress import progress_on_stderr
     from chestxpert.dataset import Dataset
-    from chestxpert.study import load_recipes
+    from chestxpert.study.plan import load_recipes
     from chestxpert.training.run import train_run
 
     [recipe] = load_recipes([arguments.recipe], arguments.overrides, arguments.freeze)

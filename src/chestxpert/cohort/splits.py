@@ -19,7 +19,7 @@ Text = npt.NDArray[np.object_]
 
 
 def hold_out(
-    patients: Text, labels: npt.NDArray[np.bool_], fraction: float, rng: np.random.Generator
+    patients: Text, labels: npt.NDArray[np.bool_], fraction: float, rng: np.random.Generator, stay: int = 1
 ) -> npt.NDArray[np.bool_]:
     """Choose patients to hold out, alike in findings and in images a patient to those who stay.
 
@@ -37,6 +37,8 @@ def hold_out(
         Share of the patients to hold out, between 0 and 1.
     rng : numpy.random.Generator
         Decides ties. The result does not depend on the order of the rows.
+    stay : int
+        Patients who are not held out, at the least.
 
     Returns
     -------
@@ -55,17 +57,20 @@ def hold_out(
         raise CohortError(f"The share of patients to hold out must lie between 0 and 1, but is {fraction}.")
     codes, names = pd.factorize(patients, sort=True)
     traits = _traits(codes, labels, len(names))
-    if len(names) < 2:
+    if len(names) < stay + 1:
         raise CohortError(
             f"{len(names)} patients are too few to hold out {fraction:.0%} of them. Give more images, or other lists."
         )
-    count = min(max(1, round(fraction * len(names))), len(names) - 1)
+    count = min(max(1, round(fraction * len(names))), len(names) - stay)
     splitter = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=count, random_state=int(rng.integers(2**31)))
     held = np.zeros(len(names), dtype=np.bool_)
     held[next(splitter.split(traits, traits))[1]] = True
-    if held.all() or not held.any():  # a handful of patients can all be of more use on one side
-        lone = rng.integers(len(names))
-        held[lone] = not held[lone]
+    # Stratifying a handful of patients may leave a side short of what was asked for, or empty.
+    if not held.any():
+        held[rng.integers(len(names))] = True
+    surplus = stay - np.count_nonzero(~held)
+    if surplus > 0:
+        held[rng.choice(np.flatnonzero(held), surplus, replace=False)] = False
     return np.asarray(held[codes])
 
 
@@ -134,7 +139,7 @@ def random_split(patients: Text, labels: npt.NDArray[np.bool_], val_fraction: fl
     """
     rng = np.random.default_rng(seed)
     split = np.full(len(patients), "train", dtype=object)
-    split[hold_out(patients, labels, RANDOM_TEST_FRACTION, rng)] = "test"
+    split[hold_out(patients, labels, RANDOM_TEST_FRACTION, rng, stay=2)] = "test"
     rest = np.flatnonzero(split == "train")
     split[rest[hold_out(patients[rest], labels[rest], val_fraction, rng)]] = "val"
     return split

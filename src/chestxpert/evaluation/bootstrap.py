@@ -112,7 +112,8 @@ def interval(
     draws : (D,) array
         The metric in each draw, NaN where undefined.
     reflect_about : float, optional
-        The estimate, of a metric in [0, 1]; the interval is cut off there too.
+        The estimate, of a metric in [0, 1]; the interval is cut off there too, and widened to hold the estimate where
+        a handful of patients put all draws on one side of it.
     level : float
         Share of the draws inside, in (0, 1).
 
@@ -129,7 +130,8 @@ def interval(
         return float("nan"), float("nan"), 0
     low, high = (float(edge) for edge in np.quantile(values, [(1 - level) / 2, (1 + level) / 2]))
     if reflect_about is not None:
-        low, high = max(0.0, 2 * reflect_about - high), min(1.0, 2 * reflect_about - low)
+        low, high = 2 * reflect_about - high, 2 * reflect_about - low
+        low, high = max(0.0, min(low, reflect_about)), min(1.0, max(high, reflect_about))
     return low, high, len(values)
 
 

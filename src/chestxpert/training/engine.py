@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import platform
 from collections.abc import Iterator
@@ -35,19 +36,22 @@ class Engine:
     dtype: torch.dtype
 
     @classmethod
-    def create(cls, precision: Precision = "auto", device: str | None = None) -> Engine:
+    def create(
+        cls, precision: Precision = "auto", device: str | None = None, trained: nn.Module | None = None
+    ) -> Engine:
         """Engine on the first CUDA device, else on the CPU.
 
         Parameters
         ----------
-        precision : 'auto' takes bfloat16 where the processor computes in it, and float32 elsewhere
+        precision : 'auto' takes the faster format on this processor (`prefers_bfloat16`)
         device : name for torch.device, or None to choose
+        trained : the network whose convolutions are to be trained; None if they only predict
         """
         try:
             chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         except RuntimeError:
             raise RecipeError(f"There is no device '{device}'. Try 'cpu', 'cuda' or 'cuda:0'.") from None
-        wanted = has_bfloat16(chosen) if precision == "auto" else precision == "bfloat16"
+        wanted = prefers_bfloat16(chosen, trained) if precision == "auto" else precision == "bfloat16"
         return cls(chosen, torch.bfloat16 if wanted else torch.float32)
 
     def autocast(self) -> torch.autocast:
@@ -63,6 +67,20 @@ class Engine:
         """Wait until the device has done what was asked of it, so that a clock tells the truth."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+
+    @contextlib.contextmanager
+    def one_thread(self) -> Iterator[None]:
+        """Context for work too small to share between threads, such as training a head on features.
+
+        A step of a head takes a few milliseconds; several threads spend more than that on waiting for each other,
+        and many times more while another program wants a core.
+        """
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
     @contextlib.contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
@@ -83,13 +101,39 @@ class Engine:
         return {"device": str(self.device), "processor": name, "dtype": str(self.dtype).removeprefix("torch.")}
 
 
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device computes in bfloat16 itself (CUDA from Ampere on; CPUs with AMX or AVX512-BF16)."""
+def prefers_bfloat16(device: torch.device, trained: nn.Module | None = None) -> bool:
+    """Whether bfloat16 is the faster format: CUDA from Ampere on, CPUs with AMX, and mostly those with AVX512-BF16.
+
+    The exception is training depthwise convolutions without AMX: predicting gains from bfloat16 there, but their
+    gradients lose as much (`benchmarks/training.py` measures it).
+    """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # The CPU flags, since PyTorch's own public test says yes where bfloat16 is only emulated, and slow.
-    flags = _cpu_field("flags").split()
-    return device.type == "cpu" and ("amx_bf16" in flags or "avx512_bf16" in flags)
+    flags = _cpu_field("flags").split() if device.type == "cpu" else []
+    if "amx_bf16" in flags:
+        return True
+    return "avx512_bf16" in flags and not (trained is not None and has_depthwise(trained))
+
+
+def has_depthwise(network: nn.Module) -> bool:
+    """Whether `network` has convolutions that treat each channel apart, as EfficientNets do."""
+    return any(isinstance(part, nn.Conv2d) and part.groups == part.in_channels > 1 for part in network.modules())
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what a step frees, for the next step to use; no effect where it is not glibc.
+
+    Training on a CPU allocates and frees hundreds of megabytes a step. By default each large block goes back to the
+    system, which then hands out zeroed pages anew: a sixth of a step's time.
+    """
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return
+    m_trim_threshold, m_mmap_max = -1, -4  # from glibc's malloc.h
+    mallopt(m_mmap_max, 0)
+    mallopt(m_trim_threshold, 2**31 - 1)
 
 
 def _cpu_field(name: str) -> str:

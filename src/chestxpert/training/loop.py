@@ -106,8 +106,9 @@ class Trainer:
         while self.state.epoch < self.recipe.epochs and not self._patience_is_over():
             started = time.perf_counter()
             epoch = self.state.epoch + 1
-            train_loss = self._train_epoch(epoch, tick)
-            val_loss, val_ap, val_auroc = self._validate()
+            with self.source.threads():
+                train_loss = self._train_epoch(epoch, tick)
+                val_loss, val_ap, val_auroc = self._validate()
             self._keep_if_best(epoch, _score(val_ap, val_loss), checkpoints)
             self.engine.synchronise()
             seconds = time.perf_counter() - started

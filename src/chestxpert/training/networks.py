@@ -19,7 +19,7 @@ from chestxpert.pixels.store import ImageStore
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe
 from chestxpert.taxonomy import Taxonomy
-from chestxpert.training.engine import Engine, stream_seed
+from chestxpert.training.engine import Engine, keep_freed_memory, stream_seed
 from chestxpert.training.features import (
     FeatureCache,
     FeatureJob,
@@ -69,7 +69,9 @@ class NetworkKit:
         why = f" ({backbone.why})" if backbone.why else ""
         progress.note(f"backbone: {backbone.name}{why}; weights: {backbone.source}")
         store = dataset.store if recipe.size is None else dataset.store.at_size(recipe.size)
-        return cls(recipe, dataset, backbone, store, engine or Engine.create(recipe.precision), progress)
+        engine = engine or Engine.create(recipe.precision, trained=None if recipe.freeze else backbone)
+        keep_freed_memory()
+        return cls(recipe, dataset, backbone, store, engine, progress)
 
     @staticmethod
     def shared_key(recipe: Recipe) -> tuple[object, ...]:

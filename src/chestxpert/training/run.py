@@ -24,14 +24,20 @@ from chestxpert.recipe import Recipe
 from chestxpert.taxonomy import Taxonomy, taxonomy
 from chestxpert.training.checkpoints import Checkpoints
 from chestxpert.training.environment import describe_environment
+from chestxpert.training.folder import (
+    CHECKPOINTS,
+    COST,
+    ENVIRONMENT,
+    EVALUATION,
+    METRICS,
+    PREDICTIONS,
+    RECIPE,
+    is_complete,
+)
 from chestxpert.training.loop import EpochLine, FitState
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.rows import training_rows
 from chestxpert.training.task import FloatArray, sigmoid, tasks_for
-
-RECIPE = "recipe.yaml"
-ENVIRONMENT = "environment.json"
-COMPLETE = "evaluation.json"
 
 
 @dataclass(frozen=True)
@@ -40,11 +46,6 @@ class RunResult:
 
     folder: Path
     evaluation: dict[str, Any]
-
-
-def is_complete(folder: Path) -> bool:
-    """Whether a run in `folder` came to its end."""
-    return (folder / COMPLETE).is_file()
 
 
 def train_run(
@@ -74,13 +75,13 @@ def train_run(
     kit = kit or NetworkKit.create(recipe, dataset, progress)
     environment = describe_environment(dataset, kit, seed)
     if _open_folder(out, recipe, environment, resume):
-        return RunResult(out, json.loads((out / COMPLETE).read_text(encoding="utf-8")))
+        return RunResult(out, json.loads((out / EVALUATION).read_text(encoding="utf-8")))
     logits = _train_networks(recipe, dataset, tree, out, seed, kit, progress)
     predictions = _predictions(recipe, dataset, tree, logits)
-    predictions.save(out / "predictions.parquet")
+    predictions.save(out / PREDICTIONS)
     evaluation = evaluate_run(predictions, dataset.cohort, tree)
-    write_json(out / COMPLETE, evaluation)
-    for leftover in (out / "checkpoints" / "last").glob("*.pt"):
+    write_json(out / EVALUATION, evaluation)
+    for leftover in (out / CHECKPOINTS / "last").glob("*.pt"):
         leftover.unlink()  # only needed to go on, and several times the size of the weights
     return RunResult(out, evaluation)
 
@@ -133,7 +134,7 @@ def _train_networks(
         trainer = kit.trainer(recipe, task, rows, seed)
         total = len(rows) * recipe.epochs
         with progress.bar(f"{recipe.name} seed {seed}: network {task.name}", total) as tick:
-            kept = Checkpoints(out / "checkpoints", task.name)
+            kept = Checkpoints(out / CHECKPOINTS, task.name)
             done = trainer.fit(kept, partial(_write_lines, out, tuple(lines)), tick)
         _write_lines(out, lines, done)
         lines += done.lines
@@ -143,13 +144,13 @@ def _train_networks(
         cost["train_image_passes"] += done.image_passes
     cost["parameters"] = kit.count_parameters(networks)
     cost["ms_per_image"] = round(kit.milliseconds_an_image(networks), 3)
-    write_json(out / "cost.json", cost)
+    write_json(out / COST, cost)
     return logits
 
 
 def _write_lines(out: Path, before: Sequence[EpochLine], state: FitState) -> None:
     """Write metrics.jsonl: the networks trained before, and the one that `state` belongs to."""
-    write_text(out / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in [*before, *state.lines]))
+    write_text(out / METRICS, "".join(json.dumps(line) + "\n" for line in [*before, *state.lines]))
 
 
 def _predictions(recipe: Recipe, dataset: Dataset, tree: Taxonomy, logits: list[FloatArray]) -> Predictions:

@@ -7,6 +7,7 @@ source's matter (`forward`), so the loop is the same for fine-tuning and for fro
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import numpy as np
@@ -33,6 +34,9 @@ class Source(Protocol):
 
     def forward(self, network: Classifier, inputs: torch.Tensor) -> torch.Tensor:
         """Logits (B, M) of a batch from this source."""
+
+    def threads(self) -> AbstractContextManager[None]:
+        """Context in which steps on this source are taken."""
 
 
 def shuffled(count: int, generator: torch.Generator) -> IntArray:
@@ -90,6 +94,10 @@ class PixelSource:
         """Logits of grey images (B, 1, H, W) in [0, 255]."""
         return network.forward_head(network.forward_features(network.normalise(inputs)))
 
+    def threads(self) -> AbstractContextManager[None]:
+        """All there are."""
+        return nullcontext()
+
 
 class FeatureSource:
     """Cached features of a fixed backbone: the plain view of every row, augmented views of training rows.
@@ -137,3 +145,7 @@ class FeatureSource:
         """Logits of features (B, D), in float32: a head is too small to gain from anything less."""
         with torch.autocast(self._engine.device.type, enabled=False):
             return network.forward_head(inputs)
+
+    def threads(self) -> AbstractContextManager[None]:
+        """One: a step takes milliseconds."""
+        return self._engine.one_thread()

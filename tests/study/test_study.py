@@ -6,7 +6,9 @@ import pytest
 
 from chestxpert.dataset import Dataset, prepare
 from chestxpert.errors import RunError, UsageError
-from chestxpert.study import StudyPlan, duration, load_recipes, run_study, write_comparison
+from chestxpert.study.plan import StudyPlan, load_recipes
+from chestxpert.study.run import duration, run_study
+from chestxpert.study.stored import write_comparison
 from chestxpert.training.run import train_run
 
 TINY = ["size=32", "backbone=test_resnet", "weights=none", "epochs=1", "batch_size=16", "precision=float32", "views=1"]
@@ -64,7 +66,7 @@ def test_a_study_killed_between_runs_resumes_to_the_same_comparison(
             raise KeyboardInterrupt
         return train_run(*args, **kwargs)
 
-    monkeypatch.setattr("chestxpert.study.train_run", killed_in_the_third)
+    monkeypatch.setattr("chestxpert.study.run.train_run", killed_in_the_third)
     with pytest.raises(KeyboardInterrupt):
         run_study(plan, tmp_path / "study", draws=50)
     monkeypatch.undo()

@@ -1,0 +1,1 @@
+"""Studies: `plan` says what to run, `run` runs it, `stored` compares what was stored. Only `run` loads torch."""

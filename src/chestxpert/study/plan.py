@@ -1,0 +1,86 @@
+"""StudyPlan: which recipes and seeds on which data set, and where a study keeps them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chestxpert.errors import RunError, UsageError
+from chestxpert.recipe import Recipe, builtin_recipes, load_recipe
+
+PLAN = "study.yaml"
+COHORT = "cohort.parquet"
+COMPARISON = "comparison.json"
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What a study runs.
+
+    Attributes
+    ----------
+    dataset : folder made by `chestxpert data prepare`
+    recipes : with all overrides applied
+    seeds : one run a recipe and seed
+    command : the command line that asked for it, for the record
+    """
+
+    dataset: Path
+    recipes: tuple[Recipe, ...]
+    seeds: tuple[int, ...]
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        names = [recipe.name for recipe in self.recipes]
+        if not names or len(set(names)) != len(names):
+            raise UsageError(f"A study needs recipes of different names, but got {', '.join(names) or 'none'}.")
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise UsageError(f"A study needs different seeds, but got {list(self.seeds)}.")
+
+    def runs(self, out: Path) -> list[tuple[Recipe, int, Path]]:
+        """Recipe, seed and folder of each run, seed by seed so that an early look compares like with like."""
+        return [(recipe, seed, run_folder(out, recipe.name, seed)) for seed in self.seeds for recipe in self.recipes]
+
+    def to_dict(self, backbones: dict[str, str], cohort_fingerprint: str) -> dict[str, Any]:
+        """Plain values for study.yaml."""
+        return {
+            "schema": 1,
+            "dataset": str(self.dataset),
+            "cohort_fingerprint": cohort_fingerprint,
+            "command": self.command,
+            "seeds": list(self.seeds),
+            "backbones": backbones,
+            "recipes": {recipe.name: recipe.to_dict() for recipe in self.recipes},
+        }
+
+
+def run_folder(study: Path, recipe: str, seed: int) -> Path:
+    """Where a study keeps the run of a recipe with a seed."""
+    return study / "runs" / recipe / f"seed-{seed}"
+
+
+def read_plan(study: Path) -> dict[str, Any]:
+    """Values of a study's study.yaml."""
+    try:
+        values = yaml.safe_load((study / PLAN).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise RunError(f"{study} holds no study ({error}). Make one with 'chestxpert compare'.") from error
+    if not isinstance(values, dict) or values.get("schema") != 1:
+        raise RunError(f"{study / PLAN} is of another version of ChestXpert than this one (schema 1).")
+    return values
+
+
+def listed(value: Any) -> Any:
+    """`value` with tuples as lists, as JSON and YAML know them."""
+    return json.loads(json.dumps(value))
+
+
+def load_recipes(names: Sequence[str], overrides: Sequence[str], freeze: bool) -> tuple[Recipe, ...]:
+    """Recipes by name or path, or all that come with ChestXpert if none is named."""
+    frozen = ["freeze=true"] if freeze else []
+    return tuple(load_recipe(name, [*overrides, *frozen]) for name in (names or list(builtin_recipes())))

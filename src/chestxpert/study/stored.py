@@ -1,0 +1,52 @@
+"""The comparison of a study, from the predictions that its runs stored: no network, no image, no torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chestxpert.cohort.table import Cohort
+from chestxpert.errors import RunError
+from chestxpert.evaluation.comparison import RunResult, compare_runs
+from chestxpert.evaluation.predictions import Predictions
+from chestxpert.files import write_json
+from chestxpert.progress import SILENT, Progress
+from chestxpert.recipe import Recipe, parse_recipe
+from chestxpert.study.plan import COHORT, COMPARISON, read_plan, run_folder
+from chestxpert.taxonomy import taxonomy
+from chestxpert.training.folder import COST, PREDICTIONS, is_complete
+
+
+def read_runs(study: Path) -> dict[str, list[RunResult]]:
+    """Stored predictions of every complete run, by recipe; RunError if a recipe has none."""
+    plan = read_plan(study)
+    runs: dict[str, list[RunResult]] = {}
+    for name, values in plan["recipes"].items():
+        recipe = parse_recipe(yaml.safe_dump(values), origin=name)
+        for seed in plan["seeds"]:
+            folder = run_folder(study, name, seed)
+            if not is_complete(folder):
+                raise RunError(
+                    f"The run {folder} is not complete. Go on with 'chestxpert compare ... --out {study} --resume'."
+                )
+            runs.setdefault(name, []).append(_read_run(folder, recipe, seed))
+    return runs
+
+
+def _read_run(folder: Path, recipe: Recipe, seed: int) -> RunResult:
+    cost = json.loads((folder / COST).read_text(encoding="utf-8"))
+    return RunResult(seed, Predictions.load(folder / PREDICTIONS), recipe.architecture, cost)
+
+
+def write_comparison(study: Path, *, draws: int = 1000, progress: Progress = SILENT) -> dict[str, Any]:
+    """Compare the stored predictions of a study and write its `comparison.json`; returns what it holds."""
+    plan = read_plan(study)
+    cohort = Cohort.load(study / COHORT)
+    tree = taxonomy(next(iter(plan["recipes"].values()))["taxonomy"], cohort.label_space)
+    progress.note(f"comparing on {draws} bootstrap draws over patients")
+    comparison = compare_runs(read_runs(study), cohort, tree, draws=draws)
+    write_json(study / COMPARISON, comparison)
+    return comparison

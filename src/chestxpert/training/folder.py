@@ -1,0 +1,19 @@
+"""Files of a run folder. Nothing here loads torch, so that stored runs can be read without it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RECIPE = "recipe.yaml"
+ENVIRONMENT = "environment.json"
+METRICS = "metrics.jsonl"
+CHECKPOINTS = "checkpoints"
+PREDICTIONS = "predictions.parquet"
+COST = "cost.json"
+EVALUATION = "evaluation.json"
+"""Written last: a run that has it is complete."""
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether the run in `folder` came to its end."""
+    return (folder / EVALUATION).is_file()
