@@ -27,6 +27,12 @@ def replace_when_whole(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+def sweep_parts(folder: Path) -> None:
+    """Delete what killed processes left of files that never became whole, at any depth below `folder`."""
+    for part in folder.rglob(".*.part"):
+        part.unlink(missing_ok=True)
+
+
 def write_json(path: Path, values: Any) -> None:
     """Write strict JSON (NaN is an error here, not a file that other readers refuse), whole or not at all."""
     with replace_when_whole(path) as aside:
@@ -63,6 +69,7 @@ def begin_or_go_on(out: Path, marker: str, before: Collection[str], *, resume: b
         if not resume:
             raise RunError(f"{out} exists already and is never overwritten. Choose another --out, or add --resume.")
         if out.is_dir() and (out / marker).is_file():
+            sweep_parts(out)
             return True
         # A kill between the first files leaves these and parts of files; anything else is not ours.
         if not out.is_dir() or any(path.name not in before and path.suffix != ".part" for path in out.iterdir()):

@@ -35,7 +35,7 @@ def made_aside(out: Path) -> Iterator[Path]:
     aside = out.with_name(f".{out.name}.partial")
     try:
         aside.mkdir(parents=True, exist_ok=True)
-        with _locked(aside, out):
+        with locked(aside, f"Another process is preparing {out} right now. Wait for it, or name another folder."):
             _empty(aside)  # what a killed run left
             try:
                 yield aside
@@ -48,8 +48,8 @@ def made_aside(out: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked(folder: Path, out: Path) -> Iterator[None]:
-    """Hold a lock on a folder; DataError if another process does. The system drops it when the process ends."""
+def locked(folder: Path, busy: str) -> Iterator[None]:
+    """Hold a lock on a folder; DataError(`busy`) if another process does. The system drops it when we end."""
     if sys.platform == "win32":
         yield
         return
@@ -58,7 +58,7 @@ def _locked(folder: Path, out: Path) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise DataError(f"Another process is preparing {out} right now. Wait for it, or name another folder.") from None
+        raise DataError(busy) from None
     finally:
         os.close(handle)
 

@@ -1,11 +1,14 @@
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chestxpert.dataset import Dataset, prepare
-from chestxpert.errors import RunError, UsageError
+from chestxpert.errors import ChestXpertError, RunError, UsageError
+from chestxpert.folders import locked
 from chestxpert.study.plan import StudyPlan, load_recipes
 from chestxpert.study.run import duration, run_study
 from chestxpert.study.stored import write_comparison
@@ -118,3 +121,27 @@ def test_the_cohort_travels_with_the_study(finished: tuple[Path, dict[str, Any]]
 @pytest.mark.parametrize(("seconds", "text"), [(40, "40 s"), (300, "5 min"), (11_100, "3 h 05 min")])
 def test_duration_is_said_as_a_person_would(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_what_cannot_be_trained_is_found_before_anything_is_made(dataset_folder: Path, tmp_path: Path) -> None:
+    recipes = load_recipes(
+        ["flat-basic", "flat-downsampled"], [*TINY, "sampling.thin.drop={Efusion: 0.4}"], freeze=True
+    )
+    with pytest.raises(ChestXpertError, match="Efusion"):
+        run_study(StudyPlan(dataset_folder, recipes, (0,)), tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
+def test_resume_refuses_other_pixels(plan: StudyPlan, finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    study = shutil.copytree(finished[0], tmp_path / "study")
+    text = (study / "study.yaml").read_text()
+    fingerprint = re.search(r"pixels_fingerprint: (\S+)", text)
+    assert fingerprint is not None
+    (study / "study.yaml").write_text(text.replace(fingerprint.group(1), "0000"))
+    with pytest.raises(RunError, match="weights, pixels or number format"):
+        run_study(plan, study, resume=True)
+
+
+def test_two_processes_do_not_work_on_one_study(plan: StudyPlan, finished: tuple[Path, dict[str, Any]]) -> None:
+    with locked(finished[0], "busy"), pytest.raises(ChestXpertError, match="Another process is working"):
+        run_study(plan, finished[0], resume=True)

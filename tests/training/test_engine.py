@@ -1,3 +1,5 @@
+import platform
+
 import pytest
 import torch
 
@@ -46,9 +48,10 @@ def test_autocast_computes_in_the_asked_format() -> None:
             assert (x @ x).dtype == dtype
 
 
-def test_auto_takes_bfloat16_only_where_the_processor_has_it() -> None:
-    wanted = torch.bfloat16 if prefers_bfloat16(torch.device("cpu")) else torch.float32
-    assert Engine.create("auto", "cpu").dtype == wanted
+def test_auto_takes_bfloat16_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for flags, dtype in (("avx2", torch.float32), ("avx2 amx_bf16", torch.bfloat16)):
+        monkeypatch.setattr("chestxpert.training.engine._cpu_field", lambda name, flags=flags: flags)
+        assert Engine.create("auto", "cpu").dtype == dtype
 
 
 def test_place_orders_kernels_channels_last() -> None:
@@ -87,5 +90,5 @@ def test_one_thread_is_over_when_its_context_is() -> None:
 
 
 def test_keeping_freed_memory_is_accepted_by_the_c_library() -> None:
-    keep_freed_memory()
-    assert torch.ones(1 << 24).sum() == 1 << 24
+    """Where there is glibc; elsewhere it says that nothing was done."""
+    assert keep_freed_memory() == (platform.libc_ver()[0] == "glibc")

@@ -53,7 +53,7 @@ def test_plain_features_equal_the_backbone_on_the_image(kit: NetworkKit, tiny_da
 def test_augmented_views_differ_from_the_plain_one_and_each_other(kit: NetworkKit) -> None:
     features = kit._features
     train = kit.dataset.cohort.rows("train")
-    assert features.views.shape == (2, len(train), features.plain.shape[1])
+    assert [view.shape for view in features.views] == [(len(train), features.plain.shape[1])] * 2
     assert not np.array_equal(features.views[0], features.views[1])
     assert not np.array_equal(features.views[0], features.plain[train])
 
@@ -61,3 +61,12 @@ def test_augmented_views_differ_from_the_plain_one_and_each_other(kit: NetworkKi
 def test_other_settings_mean_other_features(kit: NetworkKit) -> None:
     other = replace(kit.recipe, augment=replace(kit.recipe.augment, rotate=1.0))
     assert NetworkKit.create(other, kit.dataset)._feature_job.key != kit._feature_job.key
+
+
+def test_the_same_weights_under_another_input_scale_mean_other_features(kit: NetworkKit) -> None:
+    before = kit._feature_job.key
+    kit.backbone.mean = tuple(value + 0.1 for value in kit.backbone.mean)
+    assert (
+        NetworkKit(kit.recipe, kit.dataset, kit.backbone, kit.store, kit.engine, kit.progress)._feature_job.key
+        != before
+    )

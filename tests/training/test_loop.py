@@ -233,3 +233,29 @@ def test_without_averaging_the_last_weights_are_used(
 ) -> None:
     one = trainer(tiny_kit, tiny_dataset, tiny_recipe("flat-basic", "optimizer.average=0"))
     assert one.average.network is one.network
+
+
+def test_training_that_diverges_ends_with_its_best_epoch(
+    tiny_kit: NetworkKit,
+    tiny_dataset: Dataset,
+    tiny_recipe: MakeRecipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = trainer(tiny_kit, tiny_dataset, tiny_recipe("flat-basic", "epochs=5"))
+    losses = iter([0.5, 0.4, math.nan])
+    train = one._train_epoch
+    monkeypatch.setattr(one, "_train_epoch", lambda epoch, tick: (train(epoch, tick), next(losses))[1])
+    state = one.fit(Checkpoints(tmp_path, "flat"), lambda state: None)
+    assert state.best_epoch in (1, 2)
+    assert [line["epoch"] for line in state.lines] == [1, 2, 3]
+    assert state.lines[-1]["train_loss"] is None
+    assert np.isfinite(one.predict(tiny_dataset.cohort.rows("test"))).all()
+
+
+def test_training_that_diverges_at_once_says_which_and_what_to_do(
+    tiny_kit: NetworkKit, tiny_dataset: Dataset, tiny_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    one = trainer(tiny_kit, tiny_dataset, tiny_recipe("flat-basic", "optimizer.lr=1e30", "optimizer.clip=0"), seed=7)
+    with pytest.raises(RunError, match="'flat-basic', seed 7, network 'flat'.*lower optimizer.lr"):
+        one.fit(Checkpoints(tmp_path, "flat"), lambda state: None)

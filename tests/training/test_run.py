@@ -33,7 +33,7 @@ def test_a_run_leaves_its_whole_folder(
     cost = json.loads((result.folder / "cost.json").read_text())
     assert cost["parameters"] > 0
     assert cost["ms_per_image"] > 0
-    assert not list((result.folder / "checkpoints" / "last").glob("*"))
+    assert not (result.folder / "checkpoints" / "last").exists()
     assert {path.stem for path in (result.folder / "checkpoints" / "best").iterdir()} == set(ARCHITECTURES[name])
 
 
@@ -132,3 +132,15 @@ def test_no_test_row_reaches_training(
     others = set(patients[tiny_dataset.cohort.rows("val")]) | set(patients[tiny_dataset.cohort.rows("test")])
     assert seen <= set(tiny_dataset.cohort.rows("train").tolist())
     assert not others & set(patients[sorted(seen)])
+
+
+def test_what_a_kill_left_is_swept_when_a_complete_run_is_met_again(
+    tiny_dataset: Dataset, tiny_kit: NetworkKit, tiny_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    recipe, out = tiny_recipe("flat-basic", "epochs=1"), tmp_path / "run"
+    train_run(recipe, tiny_dataset, out, kit=tiny_kit)
+    (out / "checkpoints" / "last").mkdir()
+    for left in (out / "checkpoints" / "last" / "flat.pt", out / "checkpoints" / "best" / ".flat.safetensors.9.part"):
+        left.touch()
+    train_run(recipe, tiny_dataset, out, kit=tiny_kit, resume=True)
+    assert not [*out.rglob("*.pt"), *out.rglob("*.part")]

@@ -46,15 +46,14 @@ class StudyPlan:
         """Recipe, seed and folder of each run, seed by seed so that an early look compares like with like."""
         return [(recipe, seed, run_folder(out, recipe.name, seed)) for seed in self.seeds for recipe in self.recipes]
 
-    def to_dict(self, backbones: dict[str, str], cohort_fingerprint: str) -> dict[str, Any]:
-        """Plain values for study.yaml."""
+    def to_dict(self, cohort_fingerprint: str) -> dict[str, Any]:
+        """Plain values for study.yaml; what each recipe starts from is added once it is known."""
         return {
             "schema": 1,
             "dataset": str(self.dataset),
             "cohort_fingerprint": cohort_fingerprint,
             "command": self.command,
             "seeds": list(self.seeds),
-            "backbones": backbones,
             "recipes": {recipe.name: recipe.to_dict() for recipe in self.recipes},
         }
 

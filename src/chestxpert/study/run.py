@@ -10,13 +10,20 @@ import yaml
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
 from chestxpert.files import begin_or_go_on, write_text
+from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
+from chestxpert.recipe import Recipe
 from chestxpert.study.plan import COHORT, PLAN, StudyPlan, listed, read_plan
 from chestxpert.study.stored import write_comparison
+from chestxpert.taxonomy import taxonomy
 from chestxpert.training.estimate import estimate_fine_tuning
 from chestxpert.training.folder import is_complete
 from chestxpert.training.networks import NetworkKit
+from chestxpert.training.rows import training_rows
 from chestxpert.training.run import train_run
+from chestxpert.training.task import tasks_for
+
+Kits = dict[tuple[object, ...], NetworkKit]
 
 SLOW = 60.0
 """Seconds of fine-tuning from which on a study without a GPU says beforehand what it will cost."""
@@ -33,61 +40,88 @@ def run_study(
         If `out` is in the way, or holds another study than the one to be resumed.
     """
     dataset = Dataset.load(plan.dataset)
-    kits = _open_study(plan, dataset, out, resume, progress)
-    _warn_if_slow(plan, kits, out, progress)
-    todo = [run for run in plan.runs(out) if not is_complete(run[2])]
-    if len(todo) < len(plan.runs(out)):
-        progress.note(f"resuming: {len(plan.runs(out)) - len(todo)} of {len(plan.runs(out))} runs are complete")
-    with progress.bar("study", len(todo), unit="run") as tick:
-        for recipe, seed, folder in todo:
-            kit = kits[NetworkKit.shared_key(recipe)]
-            train_run(recipe, dataset, folder, seed=seed, resume=folder.exists(), kit=kit, progress=progress)
-            tick(1)
-    return write_comparison(out, draws=draws, progress=progress)
+    check_recipes(plan, dataset)
+    stored = read_plan(out) if begin_or_go_on(out, PLAN, [COHORT], resume=resume) else None
+    with locked(out, f"Another process is working on {out} right now. Wait for it, or choose another --out."):
+        kits = _open_study(plan, dataset, out, stored, progress)
+        _warn_if_slow(plan, kits, out, progress)
+        todo = [run for run in plan.runs(out) if not is_complete(run[2])]
+        if len(todo) < len(plan.runs(out)):
+            progress.note(f"resuming: {len(plan.runs(out)) - len(todo)} of {len(plan.runs(out))} runs are complete")
+        with progress.bar("study", len(todo), unit="run") as tick:
+            for recipe, seed, folder in todo:
+                kit = kits[NetworkKit.shared_key(recipe)]
+                train_run(recipe, dataset, folder, seed=seed, resume=folder.exists(), kit=kit, progress=progress)
+                tick(1)
+        return write_comparison(out, draws=draws, progress=progress)
+
+
+def check_recipes(plan: StudyPlan, dataset: Dataset) -> None:
+    """Find out before anything is trained whether every recipe can be trained on this data set.
+
+    Raises
+    ------
+    ChestXpertError
+        For an unknown taxonomy or finding, or a network without rows to train on.
+    """
+    cohort = dataset.cohort
+    for recipe in plan.recipes:
+        tree = taxonomy(recipe.taxonomy, cohort.label_space)
+        for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree):
+            rows = training_rows(recipe, cohort, task.eligible, plan.seeds[0])
+            if len(rows) < 2:
+                raise RunError(
+                    f"Recipe '{recipe.name}' leaves {len(rows)} training rows to network '{task.name}', which needs "
+                    "at least 2. Use more data, or thin less."
+                )
 
 
 def _open_study(
-    plan: StudyPlan, dataset: Dataset, out: Path, resume: bool, progress: Progress
-) -> dict[tuple[object, ...], NetworkKit]:
-    """Make `out` or check that it holds this study; returns the kit of each group of recipes."""
-    stored = read_plan(out) if begin_or_go_on(out, PLAN, [COHORT], resume=resume) else None
-    kits: dict[tuple[object, ...], NetworkKit] = {}
+    plan: StudyPlan, dataset: Dataset, out: Path, stored: dict[str, Any] | None, progress: Progress
+) -> Kits:
+    """Write study.yaml, or check the stored one against this plan; returns the kit of each group of recipes."""
+    values = listed(plan.to_dict(dataset.cohort.fingerprint))
+    if stored is not None:
+        _check_same(stored, values, ("recipes", "seeds", "cohort_fingerprint"), out)
+    kits: Kits = {}
     for recipe in plan.recipes:
         key = NetworkKit.shared_key(recipe)
         if key not in kits:
             # A resumed study keeps the backbone it began with, whatever 'auto' would find today.
-            begun_with = (stored or {}).get("backbones", {}).get(recipe.name)
+            begun_with = None if stored is None else stored["start"][recipe.name]["backbone"]
             kits[key] = NetworkKit.create(recipe, dataset, progress, backbone_name=begun_with)
-    backbones = {recipe.name: kits[NetworkKit.shared_key(recipe)].backbone.name for recipe in plan.recipes}
-    values = plan.to_dict(backbones, dataset.cohort.fingerprint)
+    values["start"] = {recipe.name: kits[NetworkKit.shared_key(recipe)].describe_start() for recipe in plan.recipes}
     if stored is not None:
-        _check_same_study(stored, values, out)
+        _check_same(stored, values, ("start",), out)
     else:
         dataset.cohort.save(out / COHORT)
-        write_text(out / PLAN, yaml.safe_dump(listed(values), sort_keys=False, width=100))
+        write_text(out / PLAN, yaml.safe_dump(values, sort_keys=False, width=100))
     return kits
 
 
-def _check_same_study(stored: dict[str, Any], values: dict[str, Any], out: Path) -> None:
-    for key in ("recipes", "seeds", "cohort_fingerprint", "backbones"):
-        if stored.get(key) != listed(values)[key]:
+def _check_same(stored: dict[str, Any], values: dict[str, Any], keys: tuple[str, ...], out: Path) -> None:
+    for key in keys:
+        if stored.get(key) != values[key]:
+            what = {"start": "weights, pixels or number format to start from"}.get(key, key.replace("_", " "))
             raise RunError(
-                f"{out} holds a study with other {key.replace('_', ' ')}: compare its {PLAN}. "
-                "Resume with the same command, or choose another --out."
+                f"{out} holds a study with other {what}: compare its {PLAN}. "
+                "Resume with the same command and data, or choose another --out."
             )
 
 
-def _warn_if_slow(plan: StudyPlan, kits: dict[tuple[object, ...], NetworkKit], out: Path, progress: Progress) -> None:
+def _warn_if_slow(plan: StudyPlan, kits: Kits, out: Path, progress: Progress) -> None:
     """Without a GPU, say beforehand how long fine-tuning will take, and which flag makes it short."""
-    left = [(recipe, seed) for recipe, seed, folder in plan.runs(out) if not is_complete(folder) and not recipe.freeze]
-    kit = next(iter(kits.values()))
-    if not left or kit.engine.device.type != "cpu":
+    groups: dict[tuple[object, ...], list[Recipe]] = {}
+    for recipe, _, folder in plan.runs(out):
+        if not is_complete(folder) and not recipe.freeze:
+            groups.setdefault(NetworkKit.shared_key(recipe), []).append(recipe)
+    if not groups or kits[next(iter(groups))].engine.device.type != "cpu":
         return
-    estimate = estimate_fine_tuning([recipe for recipe, _ in left], 1, kit)
-    if estimate.seconds >= SLOW:
+    seconds = sum(estimate_fine_tuning(recipes, kits[key]) for key, recipes in groups.items())
+    if seconds >= SLOW:
         progress.note(
-            f"fine-tuning {len(left)} runs on this CPU will take up to {duration(estimate.seconds)} "
-            f"({estimate.images_a_second:.0f} images/s); --freeze trains heads on cached features instead, in minutes"
+            f"fine-tuning {sum(map(len, groups.values()))} runs on this CPU will take up to {duration(seconds)}; "
+            "--freeze trains heads on cached features instead, in minutes"
         )
 
 

@@ -21,7 +21,7 @@ from chestxpert.training.folder import COST, PREDICTIONS, is_complete
 
 
 def read_runs(study: Path) -> dict[str, list[RunResult]]:
-    """Stored predictions of every complete run, by recipe; RunError if a recipe has none."""
+    """Stored predictions of every run, by recipe; RunError if one is not complete."""
     plan = read_plan(study)
     runs: dict[str, list[RunResult]] = {}
     for name, values in plan["recipes"].items():

@@ -32,6 +32,11 @@ class WeightAverage:
         self._decay = 1.0 - 1.0 / horizon if horizon > 1 else 0.0
         self._steps = 0
         self.network = _twin(network) if self._decay > 0 else network
+        # Listed once: loading weights copies into these tensors, and training changes them in place.
+        followed = learned_state(network)
+        pairs = [(ours, followed[key]) for key, ours in learned_state(self.network).items()]
+        self._real = [(ours, theirs) for ours, theirs in pairs if ours.is_floating_point()]
+        self._counters = [(ours, theirs) for ours, theirs in pairs if not ours.is_floating_point()]
 
     def update(self) -> None:
         """Take in the weights after one more step."""
@@ -39,12 +44,11 @@ class WeightAverage:
             return
         self._steps += 1
         decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
-        ours, theirs = learned_state(self.network), learned_state(self._followed)
-        real = [key for key, value in ours.items() if value.is_floating_point()]
         with torch.no_grad():
-            torch._foreach_lerp_([ours[key] for key in real], [theirs[key] for key in real], 1.0 - decay)
-            for key in ours.keys() - set(real):
-                ours[key].copy_(theirs[key])
+            ours, theirs = zip(*self._real, strict=True)
+            torch._foreach_lerp_(ours, theirs, 1.0 - decay)
+            for counter, followed in self._counters:
+                counter.copy_(followed)
 
     def state(self) -> dict[str, object]:
         """Plain values and tensors that `load_state` goes on from."""

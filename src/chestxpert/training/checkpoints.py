@@ -72,7 +72,3 @@ class Checkpoints:
         if not self.best.is_file():
             raise RunError(f"There are no best weights at {self.best}. Train the run first.")
         return safetensors.torch.load_file(self.best)
-
-    def drop_last(self) -> None:
-        """Delete the epoch to go on from, once training is over: it is several times the size of the weights."""
-        self.last.unlink(missing_ok=True)

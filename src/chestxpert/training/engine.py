@@ -52,6 +52,10 @@ class Engine:
         except RuntimeError:
             raise RecipeError(f"There is no device '{device}'. Try 'cpu', 'cuda' or 'cuda:0'.") from None
         wanted = prefers_bfloat16(chosen, trained) if precision == "auto" else precision == "bfloat16"
+        if chosen.type == "cuda":
+            # The same seed is to give the same predictions, and float32 is to mean float32.
+            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+            torch.backends.cudnn.allow_tf32 = precision != "float32"
         return cls(chosen, torch.bfloat16 if wanted else torch.float32)
 
     def autocast(self) -> torch.autocast:
@@ -121,19 +125,18 @@ def has_depthwise(network: nn.Module) -> bool:
     return any(isinstance(part, nn.Conv2d) and part.groups == part.in_channels > 1 for part in network.modules())
 
 
-def keep_freed_memory() -> None:
-    """Let the C library keep what a step frees, for the next step to use; no effect where it is not glibc.
+def keep_freed_memory() -> bool:
+    """Let the C library keep what a step frees, for the next step to use; returns whether it does (glibc alone can).
 
-    Training on a CPU allocates and frees hundreds of megabytes a step. By default each large block goes back to the
-    system, which then hands out zeroed pages anew: a sixth of a step's time.
+    It holds for the whole process and for good. Training on a CPU allocates and frees hundreds of megabytes a step.
+    By default each large block goes back to the system, which then hands out zeroed pages anew: a sixth of a step.
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):
-        return
+        return False
     m_trim_threshold, m_mmap_max = -1, -4  # from glibc's malloc.h
-    mallopt(m_mmap_max, 0)
-    mallopt(m_trim_threshold, 2**31 - 1)
+    return bool(mallopt(m_mmap_max, 0)) and bool(mallopt(m_trim_threshold, 2**31 - 1))
 
 
 def _cpu_field(name: str) -> str:

@@ -25,7 +25,7 @@ def describe_environment(dataset: Dataset, kit: NetworkKit, seed: int) -> dict[s
         "dataset": str(dataset.folder),
         "source": dataset.cohort.table["source"].iloc[0] if len(dataset.cohort) else "",
         "cohort_fingerprint": dataset.cohort.fingerprint,
-        "pixels_fingerprint": kit.pixels_fingerprint,
+        "start": kit.describe_start(),
         "size": kit.size,
         **kit.engine.describe(),
         "threads": torch.get_num_threads(),

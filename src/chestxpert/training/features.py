@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from chestxpert.errors import StoreError
-from chestxpert.files import replace_when_whole, write_json
+from chestxpert.files import replace_when_whole, sweep_parts, write_json
 from chestxpert.models.classifier import Classifier
 from chestxpert.recipe import Augment
 from chestxpert.training.engine import Engine, stream_seed
@@ -24,6 +24,8 @@ from chestxpert.training.sources import PixelSource, batches_of
 
 IntArray = npt.NDArray[np.int64]
 BATCH = 64
+CODE = 1
+"""Goes up when the same job would give other features, so that old ones are not read again."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +35,26 @@ class FeatureCache:
     Attributes
     ----------
     plain : (N, D) array in cohort order
-    views : (V, N_train, D) array of augmented views of the training rows
+    views : V arrays (N_train, D), augmented views of the training rows
     """
 
     plain: npt.NDArray[np.float16]
-    views: npt.NDArray[np.float16]
+    views: tuple[npt.NDArray[np.float16], ...]
 
 
 @dataclass(frozen=True)
 class FeatureJob:
     """Everything that decides the features, and so the name of their folder."""
 
-    backbone: str
+    backbone: tuple[object, ...]
     pixels: str
     rows: str
     train_rows: str
     augment: Augment
     views: int
     dtype: str
+    device: str
+    code: int = CODE
 
     @property
     def key(self) -> str:
@@ -98,12 +102,12 @@ def cached_features(
     target = folder / job.key
     try:
         target.mkdir(parents=True, exist_ok=True)
+        sweep_parts(target)
         write_json(target / "features.json", asdict(job))
         for view in range(job.views + 1):
             if not _view_path(target, view).is_file():
-                features = _view(view, network, source, rows if view == 0 else train_rows, engine, tick)
-                with replace_when_whole(_view_path(target, view)) as aside, aside.open("wb") as file:
-                    np.save(file, features)
+                with replace_when_whole(_view_path(target, view)) as aside:
+                    _write_view(aside, view, network, source, rows if view == 0 else train_rows, engine, tick)
     except OSError as error:
         raise StoreError(
             f"Features cannot be kept in {target} ({error}). Free some space there or make the folder writable."
@@ -112,26 +116,35 @@ def cached_features(
 
 
 def _load(target: Path, views: int) -> FeatureCache:
-    plain = np.load(_view_path(target, 0), mmap_mode="r")
-    augmented = [np.load(_view_path(target, view), mmap_mode="r") for view in range(1, views + 1)]
-    return FeatureCache(plain, np.stack(augmented) if augmented else np.empty((0, 0, plain.shape[1]), np.float16))
+    plain, *augmented = (np.load(_view_path(target, view), mmap_mode="r") for view in range(views + 1))
+    return FeatureCache(plain, tuple(augmented))
 
 
 def _view_path(target: Path, view: int) -> Path:
     return target / ("plain.npy" if view == 0 else f"view-{view}.npy")
 
 
-def _view(
-    view: int, network: Classifier, source: PixelSource, rows: IntArray, engine: Engine, tick: Callable[[int], None]
-) -> npt.NDArray[np.float16]:
-    """Features (n, D) of `rows`, plain (view 0) or augmented by the stream that `view` names."""
+def _write_view(
+    path: Path,
+    view: int,
+    network: Classifier,
+    source: PixelSource,
+    rows: IntArray,
+    engine: Engine,
+    tick: Callable[[int], None],
+) -> None:
+    """Write features (n, D) of `rows` as a .npy file, plain (view 0) or augmented by the stream that `view` names."""
     generator = torch.Generator().manual_seed(stream_seed(0, "view", view))
     network.eval()
-    parts = []
+    shape = (len(rows), network.backbone.num_features)
+    # A path that ends in .part stays as it is; np.save would append .npy.
+    features = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+    done = 0
     for batch in batches_of(rows, BATCH):
         with torch.inference_mode(), engine.autocast():
             images = source.load(batch) if view == 0 else source.load_augmented(batch, generator)
-            features = network.forward_features(network.normalise(images))
-        parts.append(features.float().cpu().numpy().astype(np.float16))
+            values = network.forward_features(network.normalise(images))
+        features[done : done + len(batch)] = values.float().cpu().numpy()
+        done += len(batch)
         tick(len(batch))
-    return np.concatenate(parts)
+    features.flush()

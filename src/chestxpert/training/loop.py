@@ -25,7 +25,7 @@ from chestxpert.training.average import WeightAverage
 from chestxpert.training.checkpoints import Checkpoints, learned_state, load_learned_state
 from chestxpert.training.engine import Engine, stream_seed
 from chestxpert.training.schedule import build_optimizer, learning_rate_factor, set_learning_rate
-from chestxpert.training.sources import Source
+from chestxpert.training.sources import Source, batch_count
 from chestxpert.training.task import IntArray, Task
 
 EVAL_BATCH = 128
@@ -81,7 +81,7 @@ class Trainer:
         self.targets = torch.from_numpy(task.targets.astype(np.float32)).to(engine.device)
         self.known = torch.from_numpy(task.known).to(engine.device)
         self.weight = self._positive_weight()
-        self.steps_per_epoch = -(-len(train_rows) // recipe.batch_size)
+        self.steps_per_epoch = batch_count(len(train_rows), recipe.batch_size)
         self.average = WeightAverage(network, recipe.optimizer.average * recipe.epochs * self.steps_per_epoch)
         self.state = FitState()
 
@@ -102,12 +102,16 @@ class Trainer:
         report : called after each epoch, once it is safely stored
         tick : called after each step with the number of images it took
         """
-        self._resume(checkpoints)
+        if self.state.epoch == 0:
+            self.resume(checkpoints)
         while self.state.epoch < self.recipe.epochs and not self._patience_is_over():
             started = time.perf_counter()
             epoch = self.state.epoch + 1
             with self.source.threads():
                 train_loss = self._train_epoch(epoch, tick)
+                if not math.isfinite(train_loss):
+                    self._give_up(epoch)
+                    break
                 val_loss, val_ap, val_auroc = self._validate()
             self._keep_if_best(epoch, _score(val_ap, val_loss), checkpoints)
             self.engine.synchronise()
@@ -115,18 +119,8 @@ class Trainer:
             self.state.epoch = epoch
             self.state.seconds += seconds
             self.state.image_passes += len(self.train_rows)
-            self.state.lines.append(
-                {
-                    "network": self.task.name,
-                    "epoch": epoch,
-                    "train_loss": train_loss,
-                    "val_loss": _or_none(val_loss),
-                    "val_macro_ap": _or_none(val_ap),
-                    "val_macro_auroc": _or_none(val_auroc),
-                    "lr": self.optimizer.param_groups[-1]["lr"],
-                    "seconds": round(seconds, 3),
-                }
-            )
+            validated = (val_loss, val_ap, val_auroc)
+            self.state.lines.append(_line(self.task.name, epoch, train_loss, validated, self.optimizer, seconds))
             self._save_last(checkpoints)
             report(self.state)
         best = checkpoints.load_best()
@@ -135,9 +129,19 @@ class Trainer:
         return self.state
 
     def _keep_if_best(self, epoch: int, score: float, checkpoints: Checkpoints) -> None:
-        if score > self.state.best_score or math.isnan(score):
+        if score > self.state.best_score or len(self.val_rows) == 0:
             self.state.best_score, self.state.best_epoch = score, epoch
             checkpoints.save_best(learned_state(self.average.network), {"network": self.task.name, "epoch": epoch})
+
+    def _give_up(self, epoch: int) -> None:
+        """End training that diverged: with the best epoch so far, or with an error if there is none."""
+        if self.state.best_epoch == 0:
+            raise RunError(
+                f"Recipe '{self.recipe.name}', seed {self.seed}, network '{self.task.name}': the training loss is no "
+                f"number any more in epoch {epoch}. Try a lower optimizer.lr and optimizer.head_lr, optimizer.clip=1, "
+                "or precision=float32."
+            )
+        self.state.lines.append(_line(self.task.name, epoch, math.nan, (math.nan,) * 3, self.optimizer, math.nan))
 
     def _train_epoch(self, epoch: int, tick: Tick) -> float:
         """One epoch of steps; returns the mean training loss."""
@@ -147,7 +151,7 @@ class Trainer:
         total = torch.zeros((), device=self.engine.device)
         batches = 0
         self.network.train()
-        with self.engine.seeded(seed):
+        with self.engine.seeded(stream_seed(self.seed, self.task.name, "dropout", epoch)):
             for inputs, rows in self.source.train_batches(self.train_rows, self.recipe.batch_size, generator):
                 self._set_rate(step)
                 total += self.step(inputs, rows)
@@ -203,7 +207,8 @@ class Trainer:
             }
         )
 
-    def _resume(self, checkpoints: Checkpoints) -> None:
+    def resume(self, checkpoints: Checkpoints) -> None:
+        """Go on from the last whole epoch, if there is one."""
         stored = checkpoints.load_last()
         if stored is not None:
             load_learned_state(self.network, stored["network"])
@@ -229,6 +234,27 @@ def _score(val_ap: float, val_loss: float) -> float:
     NaN without any validation row: then every epoch replaces the one before, and the last is kept.
     """
     return -val_loss if math.isnan(val_ap) else val_ap
+
+
+def _line(
+    network: str,
+    epoch: int,
+    train_loss: float,
+    validated: tuple[float, float, float],
+    optimizer: torch.optim.Optimizer,
+    seconds: float,
+) -> EpochLine:
+    """One line of metrics.jsonl; what is not defined is None."""
+    return {
+        "network": network,
+        "epoch": epoch,
+        "train_loss": _or_none(train_loss),
+        "val_loss": _or_none(validated[0]),
+        "val_macro_ap": _or_none(validated[1]),
+        "val_macro_auroc": _or_none(validated[2]),
+        "lr": optimizer.param_groups[-1]["lr"],
+        "seconds": _or_none(round(seconds, 3)),
+    }
 
 
 def _or_none(value: float) -> float | None:

@@ -40,7 +40,7 @@ class NetworkKit:
     Attributes
     ----------
     recipe : the first recipe that asked; `shared_key` says which others may use the same kit
-    backbone : with its starting weights, never trained itself: every network gets a copy
+    backbone : with its starting weights, never trained itself: networks get a copy, or share it if it is frozen
     store : the pixels at the recipe's size
     """
 
@@ -70,7 +70,8 @@ class NetworkKit:
         progress.note(f"backbone: {backbone.name}{why}; weights: {backbone.source}")
         store = dataset.store if recipe.size is None else dataset.store.at_size(recipe.size)
         engine = engine or Engine.create(recipe.precision, trained=None if recipe.freeze else backbone)
-        keep_freed_memory()
+        if engine.device.type == "cpu" and not recipe.freeze:
+            keep_freed_memory()
         return cls(recipe, dataset, backbone, store, engine, progress)
 
     @staticmethod
@@ -101,7 +102,22 @@ class NetworkKit:
         return {
             **self.backbone.record,
             "asked": self.recipe.backbone,
-            "weights_fingerprint": self._backbone_fingerprint,
+            "weights_fingerprint": self._backbone_fingerprint if self._shares_start else None,
+        }
+
+    @property
+    def _shares_start(self) -> bool:
+        """Whether all networks start from the same backbone: random weights are drawn by each run's own seed."""
+        return self.recipe.weights != "none" or self.recipe.freeze
+
+    def describe_start(self) -> dict[str, Any]:
+        """What two runs must have in common, beside recipe, seed and cohort, to be one run cut in two."""
+        return {
+            "backbone": self.backbone.name,
+            "weights_fingerprint": self._backbone_fingerprint if self._shares_start else None,
+            "pixels_fingerprint": self.pixels_fingerprint,
+            "dtype": str(self.engine.dtype).removeprefix("torch."),
+            "device": self.engine.device.type,
         }
 
     @cached_property
@@ -120,13 +136,14 @@ class NetworkKit:
     def _feature_job(self) -> FeatureJob:
         cohort = self.dataset.cohort
         return FeatureJob(
-            backbone=self._backbone_fingerprint,
+            backbone=(self.backbone.name, self.backbone.mean, self.backbone.std, self._backbone_fingerprint),
             pixels=self.store.fingerprint,
             rows=array_fingerprint(self._store_rows),
             train_rows=array_fingerprint(cohort.rows("train")),
             augment=self.recipe.augment,
             views=self.recipe.views,
             dtype=str(self.engine.dtype),
+            device=self.engine.device.type,
         )
 
     @property
@@ -164,7 +181,7 @@ class NetworkKit:
 
     def classifier(self, recipe: Recipe, head: int | Taxonomy, seed: int) -> Classifier:
         """A new network with the backbone's weights and a head drawn from `seed`; its backbone fixed if frozen."""
-        if recipe.weights == "none" and not recipe.freeze:  # every run starts from random weights of its own
+        if not self._shares_start:  # every run starts from random weights of its own
             return build_classifier(replace(recipe, backbone=self.backbone.name), head, seed)
         # A frozen backbone is read only, so its networks may share one.
         backbone = self.backbone if recipe.freeze else copy.deepcopy(self.backbone)

@@ -5,18 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from chestxpert.cohort.table import Cohort
-from chestxpert.imbalance.sampling import oversample, thin
-from chestxpert.labels import LabelSpace
+from chestxpert.imbalance.sampling import oversample, rare_findings, thin
 from chestxpert.recipe import Recipe
-from chestxpert.taxonomy import MAJORITY
 from chestxpert.training.engine import stream_seed
 from chestxpert.training.task import BoolArray, IntArray
-
-
-def rare_findings(space: LabelSpace) -> tuple[str, ...]:
-    """The findings that the study calls minority: all but its five majority findings and No Finding."""
-    majority = {space.canonical(name) for name in MAJORITY}
-    return tuple(finding for finding in space.findings if finding not in majority)
 
 
 def training_rows(recipe: Recipe, cohort: Cohort, eligible: BoolArray, seed: int) -> IntArray:
@@ -38,5 +30,6 @@ def training_rows(recipe: Recipe, cohort: Cohort, eligible: BoolArray, seed: int
     if recipe.sampling.oversample is not None:
         rng = np.random.default_rng(stream_seed(seed, "oversample"))
         copies = recipe.sampling.oversample
-        rows = rows[oversample(labels[rows], space, rare_findings(space), copies.target, copies.max_copies, rng)]
+        rare = rare_findings(space, recipe.sampling.thin.drop if recipe.sampling.thin is not None else ())
+        rows = rows[oversample(labels[rows], space, rare, copies.target, copies.max_copies, rng)]
     return rows[eligible[rows]]

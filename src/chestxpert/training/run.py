@@ -6,6 +6,7 @@ The folder is complete when `evaluation.json` is there, which is written last.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from chestxpert.errors import RunError
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.run_metrics import evaluate_run
 from chestxpert.files import begin_or_go_on, write_json, write_text
+from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe
 from chestxpert.taxonomy import Taxonomy, taxonomy
@@ -72,51 +74,57 @@ def train_run(
         If `out` is in the way, or holds another run than the one to be resumed.
     """
     tree = taxonomy(recipe.taxonomy, dataset.cohort.label_space)
-    kit = kit or NetworkKit.create(recipe, dataset, progress)
-    environment = describe_environment(dataset, kit, seed)
-    if _open_folder(out, recipe, environment, resume):
-        return RunResult(out, json.loads((out / EVALUATION).read_text(encoding="utf-8")))
+    stored = read_environment(out) if begin_or_go_on(out, ENVIRONMENT, [RECIPE], resume=resume) else None
+    with locked(out, f"Another process is working on {out} right now. Wait for it, or choose another --out."):
+        begun_with = None if stored is None else stored["start"]["backbone"]
+        kit = kit or NetworkKit.create(recipe, dataset, progress, backbone_name=begun_with)
+        environment = describe_environment(dataset, kit, seed)
+        if stored is None:
+            write_text(out / RECIPE, recipe.to_yaml())
+            write_json(out / ENVIRONMENT, environment)
+        else:
+            _check_same_run(out, recipe, stored, environment)
+        if not is_complete(out):
+            _finish_run(recipe, dataset, tree, out, seed, kit, progress)
+        # Only needed to go on, and several times the size of the weights.
+        shutil.rmtree(out / CHECKPOINTS / "last", ignore_errors=True)
+    return RunResult(out, json.loads((out / EVALUATION).read_text(encoding="utf-8")))
+
+
+def _finish_run(
+    recipe: Recipe, dataset: Dataset, tree: Taxonomy, out: Path, seed: int, kit: NetworkKit, progress: Progress
+) -> None:
+    """Train what is left to train, predict and evaluate."""
     logits = _train_networks(recipe, dataset, tree, out, seed, kit, progress)
     predictions = _predictions(recipe, dataset, tree, logits)
     predictions.save(out / PREDICTIONS)
-    evaluation = evaluate_run(predictions, dataset.cohort, tree)
-    write_json(out / EVALUATION, evaluation)
-    for leftover in (out / CHECKPOINTS / "last").glob("*.pt"):
-        leftover.unlink()  # only needed to go on, and several times the size of the weights
-    return RunResult(out, evaluation)
+    write_json(out / EVALUATION, evaluate_run(predictions, dataset.cohort, tree))
 
 
-def _open_folder(out: Path, recipe: Recipe, environment: dict[str, Any], resume: bool) -> bool:
-    """Make `out`, or check that it holds this very run; returns whether that run is complete."""
-    if begin_or_go_on(out, ENVIRONMENT, [RECIPE], resume=resume):
-        _check_same_run(out, recipe, environment)
-        return is_complete(out)
-    write_text(out / RECIPE, recipe.to_yaml())
-    write_json(out / ENVIRONMENT, environment)
-    return False
-
-
-def _check_same_run(out: Path, recipe: Recipe, environment: dict[str, Any]) -> None:
+def read_environment(out: Path) -> dict[str, Any]:
+    """Stored environment.json of a run; RunError if it is damaged or of another version."""
     try:
-        stored_recipe = (out / RECIPE).read_text(encoding="utf-8")
-        stored = json.loads((out / ENVIRONMENT).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{out} holds no run that could be resumed ({error}). Choose another --out.") from error
-    if stored_recipe != recipe.to_yaml():
+        stored: dict[str, Any] = json.loads((out / ENVIRONMENT).read_text(encoding="utf-8"))
+        stored["start"]["backbone"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{out} holds no run that could be resumed ({error!r}). Choose another --out.") from error
+    return stored
+
+
+def _check_same_run(out: Path, recipe: Recipe, stored: dict[str, Any], environment: dict[str, Any]) -> None:
+    if (out / RECIPE).read_text(encoding="utf-8") != recipe.to_yaml():
         raise RunError(
             f"{out} holds a run of a different recipe or with different settings: compare its recipe.yaml. "
             "Resume with the same, or choose another --out."
         )
-    for key in ("seed", "cohort_fingerprint", "pixels_fingerprint"):
-        _check_equal(out, key.replace("_", " "), stored.get(key), environment[key])
-    was, now = stored.get("backbone", {}), environment["backbone"]
-    _check_equal(out, "backbone", was.get("name"), now["name"])
-    _check_equal(out, "fingerprint of starting weights", was.get("weights_fingerprint"), now["weights_fingerprint"])
-
-
-def _check_equal(out: Path, what: str, was: object, now: object) -> None:
-    if was != now:
-        raise RunError(f"{out} holds a run with another {what} ({was}, now {now}). Choose another --out.")
+    was = {"seed": stored.get("seed"), "cohort": stored.get("cohort_fingerprint"), **stored["start"]}
+    now = {"seed": environment["seed"], "cohort": environment["cohort_fingerprint"], **environment["start"]}
+    for key in now:
+        if was.get(key) != now[key]:
+            raise RunError(
+                f"{out} holds a run with another {key.replace('_', ' ')} ({was.get(key)}, now {now[key]}). "
+                "Choose another --out."
+            )
 
 
 def _train_networks(
@@ -132,9 +140,10 @@ def _train_networks(
     for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree):
         rows = training_rows(recipe, cohort, task.eligible, seed)
         trainer = kit.trainer(recipe, task, rows, seed)
-        total = len(rows) * recipe.epochs
-        with progress.bar(f"{recipe.name} seed {seed}: network {task.name}", total) as tick:
-            kept = Checkpoints(out / CHECKPOINTS, task.name)
+        kept = Checkpoints(out / CHECKPOINTS, task.name)
+        trainer.resume(kept)
+        left = len(rows) * (recipe.epochs - trainer.state.epoch)
+        with progress.bar(f"{recipe.name} seed {seed}: network {task.name}", left) as tick:
             done = trainer.fit(kept, partial(_write_lines, out, tuple(lines)), tick)
         _write_lines(out, lines, done)
         lines += done.lines
@@ -150,7 +159,7 @@ def _train_networks(
 
 def _write_lines(out: Path, before: Sequence[EpochLine], state: FitState) -> None:
     """Write metrics.jsonl: the networks trained before, and the one that `state` belongs to."""
-    write_text(out / METRICS, "".join(json.dumps(line) + "\n" for line in [*before, *state.lines]))
+    write_text(out / METRICS, "".join(json.dumps(line, allow_nan=False) + "\n" for line in [*before, *state.lines]))
 
 
 def _predictions(recipe: Recipe, dataset: Dataset, tree: Taxonomy, logits: list[FloatArray]) -> Predictions:

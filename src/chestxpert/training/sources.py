@@ -6,7 +6,7 @@ source's matter (`forward`), so the loop is the same for fine-tuning and for fro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
@@ -44,9 +44,17 @@ def shuffled(count: int, generator: torch.Generator) -> IntArray:
     return torch.randperm(count, generator=generator).numpy()
 
 
+def batch_count(rows: int, size: int) -> int:
+    """Batches that `rows` rows are cut into: of at most `size` rows, but never of a single one if that can be helped.
+
+    Batch norm cannot learn from one row, so with `size` 2 an odd number of rows has one batch of three.
+    """
+    return max(1, min(-(-rows // size), rows // 2))
+
+
 def batches_of(rows: IntArray, size: int) -> list[IntArray]:
-    """`rows` cut into batches of nearly equal length, at most `size`: none is dropped and none is left tiny."""
-    return np.array_split(rows, max(1, -(-len(rows) // size)))
+    """`rows` cut into `batch_count` batches of nearly equal length; none is dropped."""
+    return np.array_split(rows, batch_count(len(rows), size))
 
 
 def copy_numbers(rows: IntArray) -> IntArray:
@@ -105,12 +113,16 @@ class FeatureSource:
     Parameters
     ----------
     plain : (N, D) array over the rows of the cohort
-    views : (V, N_train, D) array of augmented views
+    views : V arrays (N_train, D) of augmented views
     train_rows : (N_train,) int array, the cohort rows that `views` holds, ascending
     """
 
     def __init__(
-        self, plain: npt.NDArray[np.float16], views: npt.NDArray[np.float16], train_rows: IntArray, engine: Engine
+        self,
+        plain: npt.NDArray[np.float16],
+        views: Sequence[npt.NDArray[np.float16]],
+        train_rows: IntArray,
+        engine: Engine,
     ) -> None:
         self._plain, self._views, self._train_rows, self._engine = plain, views, train_rows, engine
 
@@ -120,7 +132,8 @@ class FeatureSource:
     def train_batches(self, rows: IntArray, size: int, generator: torch.Generator) -> Iterator[Batch]:
         """One epoch over `rows`, shuffled, each row in a random one of its views.
 
-        A copy of a row is one view further on than the row itself, so an epoch shows them as different images.
+        A copy of a row is one view further on than the row itself, so an epoch shows them as different images, until
+        there are more copies than views.
         """
         count = 1 + len(self._views)
         drawn = torch.randint(count, (len(self._plain),), generator=generator).numpy()
@@ -131,9 +144,9 @@ class FeatureSource:
     def _pick(self, rows: IntArray, view: IntArray) -> npt.NDArray[np.float16]:
         """Features (B, D) of each row in its view; view 0 is the plain one."""
         picked = np.array(self._plain[rows])
-        augmented = view > 0
-        where = np.searchsorted(self._train_rows, rows[augmented])
-        picked[augmented] = self._views[view[augmented] - 1, where]
+        for number in np.unique(view[view > 0]):
+            chosen = view == number
+            picked[chosen] = self._views[number - 1][np.searchsorted(self._train_rows, rows[chosen])]
         return picked
 
     def eval_batches(self, rows: IntArray, size: int) -> Iterator[Batch]:
