@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from chestxpert.errors import LabelError
 from chestxpert.imbalance.losses import masked_bce
-from chestxpert.imbalance.weights import pos_weight
+from chestxpert.imbalance.weights import pos_weight, prior_logits
 
 
 def test_it_is_negatives_over_positives() -> None:
@@ -59,3 +59,11 @@ def test_at_even_odds_the_gradient_of_the_weighted_loss_vanishes() -> None:
 def test_a_mask_of_another_shape_is_an_error() -> None:
     with pytest.raises(LabelError, match=r"\(3, 2\)"):
         pos_weight(np.zeros((3, 2), dtype=bool), np.zeros((3, 1), dtype=bool))
+
+
+def test_prior_logits_are_log_odds_of_known_entries_times_the_weight() -> None:
+    targets = np.array([[1, 0], [0, 0], [0, 1], [0, 0]], dtype=bool)
+    mask = np.array([[1, 1], [1, 1], [1, 0], [1, 1]], dtype=bool)
+    assert prior_logits(targets, mask) == pytest.approx(np.log([1.5 / 3.5, 0.5 / 3.5]), abs=1e-6)
+    balanced = np.array([3.5 / 1.5, 7.0], dtype=np.float32)
+    assert prior_logits(targets, mask, balanced) == pytest.approx([0.0, 0.0], abs=1e-6)

@@ -66,7 +66,5 @@ def test_other_settings_mean_other_features(kit: NetworkKit) -> None:
 def test_the_same_weights_under_another_input_scale_mean_other_features(kit: NetworkKit) -> None:
     before = kit._feature_job.key
     kit.backbone.mean = tuple(value + 0.1 for value in kit.backbone.mean)
-    assert (
-        NetworkKit(kit.recipe, kit.dataset, kit.backbone, kit.store, kit.engine, kit.progress)._feature_job.key
-        != before
-    )
+    other = NetworkKit(kit.recipe, kit.dataset, kit.backbone, kit.store, kit.engine, kit.progress)
+    assert other._feature_job.key != before

@@ -11,12 +11,13 @@ import torch
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
 from chestxpert.recipe import Recipe
+from chestxpert.taxonomy import study_taxonomy
 from chestxpert.training.average import WeightAverage
 from chestxpert.training.checkpoints import Checkpoints, load_learned_state
 from chestxpert.training.loop import FitState, Trainer
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.rows import training_rows
-from chestxpert.training.task import Task, flat_task
+from chestxpert.training.task import Task, flat_task, tasks_for
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -257,5 +258,22 @@ def test_training_that_diverges_at_once_says_which_and_what_to_do(
     tiny_kit: NetworkKit, tiny_dataset: Dataset, tiny_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
     one = trainer(tiny_kit, tiny_dataset, tiny_recipe("flat-basic", "optimizer.lr=1e30", "optimizer.clip=0"), seed=7)
-    with pytest.raises(RunError, match="'flat-basic', seed 7, network 'flat'.*lower optimizer.lr"):
+    with pytest.raises(RunError, match=r"'flat-basic', seed 7, network 'flat'.*lower optimizer.lr"):
         one.fit(Checkpoints(tmp_path, "flat"), lambda state: None)
+
+
+@pytest.mark.parametrize("name", ["flat-basic", "hierarchical-shared"])
+def test_an_untrained_network_knows_how_rare_each_output_is(
+    name: str, tiny_kit: NetworkKit, tiny_dataset: Dataset, tiny_recipe: MakeRecipe
+) -> None:
+    recipe = tiny_recipe(name, "head.hidden=[]", "head.dropout=[]")
+    labels, space = tiny_dataset.cohort.labels(), tiny_dataset.cohort.label_space
+    (task,) = tasks_for(recipe, labels, space, study_taxonomy(space))
+    one = tiny_kit.trainer(recipe, task, tiny_dataset.cohort.rows("train"), 0)
+    width = one.network.backbone.num_features
+    with torch.inference_mode():
+        logits = one.network.forward_head(torch.zeros(1, width))[0].numpy()
+    rows = tiny_dataset.cohort.rows("train")
+    for column in range(len(task.outputs)):
+        asked = task.targets[rows, column][task.known[rows, column]]
+        assert logits[column] == pytest.approx(np.log((asked.sum() + 0.5) / ((~asked).sum() + 0.5)), abs=1e-4)

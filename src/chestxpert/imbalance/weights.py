@@ -40,3 +40,33 @@ def pos_weight(targets: npt.NDArray[np.bool_], mask: npt.NDArray[np.bool_] | Non
     ratio = np.ones(targets.shape[1], dtype=np.float32)
     np.divide(negatives, positives, out=ratio, where=(positives > 0) & (negatives > 0))
     return ratio
+
+
+def prior_logits(
+    targets: npt.NDArray[np.bool_],
+    mask: npt.NDArray[np.bool_] | None = None,
+    weights: npt.NDArray[np.float32] | None = None,
+) -> npt.NDArray[np.float32]:
+    """Logits that a network which knows nothing should start from: the log-odds of each output.
+
+    Without them a first epoch goes into learning that findings are rare (Lin et al., Focal loss for dense object
+    detection, ICCV 2017, section 4.1).
+
+    Parameters
+    ----------
+    targets : (N, M) bool array of the training rows
+    mask : (N, M) bool array, optional
+        Entries that count; all by default.
+    weights : (M,) array, optional
+        Weight of positives in the loss, which multiplies the odds: balanced weights start from even odds.
+
+    Returns
+    -------
+    (M,) float32 array
+        Finite: half a positive and half a negative are added to the counts.
+    """
+    known = np.ones_like(targets) if mask is None else mask
+    positives = (targets & known).sum(axis=0) + 0.5
+    negatives = (~targets & known).sum(axis=0) + 0.5
+    odds = positives / negatives * (1.0 if weights is None else weights)
+    return np.asarray(np.log(odds), dtype=np.float32)

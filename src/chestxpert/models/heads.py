@@ -43,6 +43,11 @@ class StudyHead(nn.Module):
         self.out = nn.Linear(widths[-1], out_features)
         self.out_features = out_features
 
+    def start_at(self, logits: Tensor) -> None:
+        """Set the last biases, so that before training the head answers about `logits` (K,) to everything."""
+        with torch.no_grad():
+            self.out.bias.copy_(logits)
+
     def forward(self, features: Tensor) -> Tensor:
         """(B, K) logits of (B, D) features."""
         for linear, norm, dropout in zip(self.linears, self.norms, self.dropouts, strict=True):
@@ -108,6 +113,14 @@ class ConditionalHeads(nn.Module):
         self.dropouts = nn.ModuleList(nn.Dropout(rate) for rate in dropout)
         self.outs = nn.ModuleList(head.out for head in heads)
         self.out_features = sum(sizes)
+
+    def start_at(self, logits: Tensor) -> None:
+        """Set the last biases, so that before training the heads answer about `logits` (M,) to everything."""
+        start = 0
+        with torch.no_grad():
+            for out in self.outs:
+                out.bias.copy_(logits[start : start + len(out.bias)])  # type: ignore[operator,arg-type]
+                start += len(out.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, M) logits of conditional probabilities, decision after decision, of (B, D) features."""

@@ -17,7 +17,7 @@ import torch
 
 from chestxpert.errors import RunError
 from chestxpert.imbalance.losses import LOSSES
-from chestxpert.imbalance.weights import pos_weight
+from chestxpert.imbalance.weights import pos_weight, prior_logits
 from chestxpert.models.classifier import Classifier
 from chestxpert.progress import Tick
 from chestxpert.recipe import Recipe
@@ -76,11 +76,12 @@ class Trainer:
         self.network, self.task, self.source = network, task, source
         self.train_rows, self.val_rows = train_rows, val_rows
         self.recipe, self.seed, self.engine = recipe, seed, engine
+        self.weight = self._positive_weight()
+        self._start_at_prior()
         self.optimizer = build_optimizer(network, recipe.optimizer)
         self.loss = LOSSES[recipe.loss.kind]
         self.targets = torch.from_numpy(task.targets.astype(np.float32)).to(engine.device)
         self.known = torch.from_numpy(task.known).to(engine.device)
-        self.weight = self._positive_weight()
         self.steps_per_epoch = batch_count(len(train_rows), recipe.batch_size)
         self.average = WeightAverage(network, recipe.optimizer.average * recipe.epochs * self.steps_per_epoch)
         self.state = FitState()
@@ -90,6 +91,11 @@ class Trainer:
             return None
         weight = pos_weight(self.task.targets[self.train_rows], self.task.known[self.train_rows])
         return torch.from_numpy(weight).to(self.engine.device)
+
+    def _start_at_prior(self) -> None:
+        weight = None if self.weight is None else self.weight.cpu().numpy()
+        targets, known = self.task.targets[self.train_rows], self.task.known[self.train_rows]
+        self.network.head.start_at(torch.from_numpy(prior_logits(targets, known, weight)))
 
     def fit(
         self, checkpoints: Checkpoints, report: Callable[[FitState], None], tick: Tick = lambda images: None
