@@ -99,11 +99,11 @@ class Augment:
         Mirror half of the images. Off by default: left and right mean something in a chest.
     """
 
-    rotate: float = 7.0
-    shift: float = 0.05
-    scale: float = 0.1
-    brightness: float = 0.1
-    contrast: float = 0.1
+    rotate: float = 10.0
+    shift: float = 0.08
+    scale: float = 0.15
+    brightness: float = 0.2
+    contrast: float = 0.2
     hflip: bool = False
 
     def __post_init__(self) -> None:
@@ -132,9 +132,9 @@ class Optimizer:
         averaged weights are what is validated, kept and used.
     """
 
-    lr: float = 3e-4
+    lr: float = 1e-3
     head_lr: float = 1e-3
-    weight_decay: float = 0.01
+    weight_decay: float = 0.05
     warmup: float = 0.1
     clip: float = 1.0
     average: float = 0.1
