@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chestxpert.errors import RunError
-from chestxpert.files import begin_or_go_on, replace_when_whole, write_json, write_text
+from chestxpert.files import begin_or_go_on, replace_when_whole, sweep_parts, write_json, write_text
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -90,3 +91,13 @@ def test_somebody_elses_folder_or_file_is_not_resumed(tmp_path: Path) -> None:
     for out in (tmp_path, tmp_path / "thesis.doc"):
         with pytest.raises(RunError, match="nothing that could be resumed"):
             begin_or_go_on(out, "marker", ["first"], resume=True)
+
+
+def test_what_a_dead_process_left_is_swept_and_what_a_living_one_writes_stays(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    living, dead = tmp_path / f".a.{os.getppid()}.part", tmp_path / "deep" / ".view-1.npy.99999999.part"
+    mine, other = tmp_path / f".a.{os.getpid()}.part", tmp_path / "notes.part"
+    for path in (living, dead, mine, other):
+        path.touch()
+    sweep_parts(tmp_path)
+    assert [path.exists() for path in (living, dead, mine, other)] == [True, False, True, True]

@@ -28,9 +28,24 @@ def replace_when_whole(path: Path) -> Iterator[Path]:
 
 
 def sweep_parts(folder: Path) -> None:
-    """Delete what killed processes left of files that never became whole, at any depth below `folder`."""
+    """Delete what killed processes left of files that never became whole, at any depth below `folder`.
+
+    Those that a living process is still writing stay: their names end in its number.
+    """
     for part in folder.rglob(".*.part"):
-        part.unlink(missing_ok=True)
+        number = part.suffixes[-2].removeprefix(".") if len(part.suffixes) > 1 else ""
+        if number.isdigit() and not _is_alive(int(number)):
+            part.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # signal 0 asks, and does nothing
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -69,7 +84,6 @@ def begin_or_go_on(out: Path, marker: str, before: Collection[str], *, resume: b
         if not resume:
             raise RunError(f"{out} exists already and is never overwritten. Choose another --out, or add --resume.")
         if out.is_dir() and (out / marker).is_file():
-            sweep_parts(out)
             return True
         # A kill between the first files leaves these and parts of files; anything else is not ours.
         if not out.is_dir() or any(path.name not in before and path.suffix != ".part" for path in out.iterdir()):

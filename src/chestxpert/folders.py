@@ -17,6 +17,8 @@ if sys.platform != "win32":
 
 def check_free(out: Path) -> None:
     """DataError if `out` is anything but absent or an empty folder: a data set is never overwritten."""
+    if out.resolve() == Path.cwd():
+        raise DataError(f"{out} is the folder you are in, and a data set needs one of its own. Name a new folder.")
     if (out / "dataset.json").exists():
         raise DataError(f"{out} is a finished data set and is not overwritten. Name another folder, or delete it.")
     if out.is_symlink() or out.is_file() or (out.is_dir() and any(out.iterdir())):
@@ -32,7 +34,7 @@ def made_aside(out: Path) -> Iterator[Path]:
     DataError
         If it cannot be made or renamed, or another process is at work on the same one.
     """
-    aside = out.with_name(f".{out.name}.partial")
+    aside = out.absolute().with_name(f".{out.name}.partial")
     try:
         aside.mkdir(parents=True, exist_ok=True)
         with locked(aside, f"Another process is preparing {out} right now. Wait for it, or name another folder."):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chestxpert.cohort.table import Cohort
 from chestxpert.dataset import Dataset, prepare
 from chestxpert.errors import ChestXpertError, RunError, UsageError
 from chestxpert.folders import locked
@@ -113,8 +114,6 @@ def test_a_study_needs_different_recipes_and_seeds(dataset_folder: Path) -> None
 
 
 def test_the_cohort_travels_with_the_study(finished: tuple[Path, dict[str, Any]], dataset_folder: Path) -> None:
-    from chestxpert.cohort.table import Cohort
-
     assert Cohort.load(finished[0] / "cohort.parquet").fingerprint == Dataset.load(dataset_folder).cohort.fingerprint
 
 
@@ -145,3 +144,25 @@ def test_resume_refuses_other_pixels(plan: StudyPlan, finished: tuple[Path, dict
 def test_two_processes_do_not_work_on_one_study(plan: StudyPlan, finished: tuple[Path, dict[str, Any]]) -> None:
     with locked(finished[0], "busy"), pytest.raises(ChestXpertError, match="Another process is working"):
         run_study(plan, finished[0], resume=True)
+
+
+def test_a_study_is_not_compared_on_another_cohort(
+    finished: tuple[Path, dict[str, Any]], tmp_path: Path, dataset_folder: Path
+) -> None:
+    study = shutil.copytree(finished[0], tmp_path / "study")
+    cohort = Cohort.load(study / "cohort.parquet")
+    table = cohort.table.copy()
+    test = cohort.rows("test")
+    names = list(cohort.label_space.labels)
+    table.loc[test, names] = table.loc[test[::-1], names].to_numpy()
+    Cohort(table, cohort.label_space).save(study / "cohort.parquet")
+    with pytest.raises(RunError, match="not the cohort that this study was run on"):
+        write_comparison(study)
+
+
+def test_a_study_of_another_version_is_explained(finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    study = shutil.copytree(finished[0], tmp_path / "study")
+    text = (study / "study.yaml").read_text()
+    (study / "study.yaml").write_text(text.replace("start:", "began:"))
+    with pytest.raises(RunError, match="not written by this version"):
+        write_comparison(study)

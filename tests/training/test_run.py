@@ -140,7 +140,10 @@ def test_what_a_kill_left_is_swept_when_a_complete_run_is_met_again(
     recipe, out = tiny_recipe("flat-basic", "epochs=1"), tmp_path / "run"
     train_run(recipe, tiny_dataset, out, kit=tiny_kit)
     (out / "checkpoints" / "last").mkdir()
-    for left in (out / "checkpoints" / "last" / "flat.pt", out / "checkpoints" / "best" / ".flat.safetensors.9.part"):
-        left.touch()
+    for left in (
+        out / "checkpoints" / "last" / "flat.pt",
+        out / "checkpoints" / "best" / ".flat.safetensors.99999999.part",
+    ):
+        (out / "checkpoints" / left).touch()
     train_run(recipe, tiny_dataset, out, kit=tiny_kit, resume=True)
     assert not [*out.rglob("*.pt"), *out.rglob("*.part")]

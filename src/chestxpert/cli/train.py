@@ -73,7 +73,8 @@ def _table(name: str, evaluation: Mapping[str, Any]) -> str:
     """The main metrics of val and test, one a line; undefined ones are a dash."""
     sides = [side for side in ("val", "test") if side in evaluation]
     images = ", ".join(f"{evaluation[side]['images']} {side}" for side in sides)
-    lines = [f"{name} ({images} images)", f"{'':<18}" + "".join(f"{side:>8}" for side in sides)]
+    kind = "SIMULATED images, no radiographs" if evaluation["simulated"] else "images"
+    lines = [f"{name} ({images} {kind})", f"{'':<18}" + "".join(f"{side:>8}" for side in sides)]
     for metric in SHOWN:
         values = [evaluation[side]["metrics"].get(metric) for side in sides]
         cells = "".join(f"{'-' if value is None else format(value, '.3f'):>8}" for value in values)

@@ -47,6 +47,7 @@ def evaluate_run(predictions: Predictions, cohort: Cohort, taxonomy: Taxonomy) -
     operating = Operating.choose(predictions, cohort)
     result: dict[str, Any] = {
         "schema": SCHEMA,
+        "simulated": cohort.simulated,
         "label_space": list(cohort.label_space.labels),
         "cohort_fingerprint": cohort.fingerprint,
         "thresholds": {

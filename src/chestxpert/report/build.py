@@ -12,6 +12,7 @@ import numpy as np
 
 from chestxpert.cohort.table import SPLITS, Cohort
 from chestxpert.files import write_text
+from chestxpert.report.confusion_tables import confusion_tables
 from chestxpert.report.figure import Figure, Table
 from chestxpert.report.figure_contrasts import contrasts_figure
 from chestxpert.report.figure_costs import costs_figure
@@ -22,7 +23,7 @@ from chestxpert.report.figure_tree import tree_figure
 from chestxpert.report.figures_cohort import SPLITS as SPLIT_WORDS
 from chestxpert.report.figures_cohort import cooccurrence_figure, distribution_figure
 from chestxpert.report.figures_curves import Scores, precision_recall_figure, roc_figure
-from chestxpert.report.provenance import commands, provenance_table, recipe_texts
+from chestxpert.report.provenance import commands, frozen_recipes, provenance_table, recipe_texts
 from chestxpert.report.read import StudyFolder, read_study
 from chestxpert.report.results import Results, metric_name
 from chestxpert.report.scales import decimal, grouped, percent, signed, typeset
@@ -96,6 +97,7 @@ def _context(study: StudyFolder) -> dict[str, Any]:
         "answer": _answer(results),
         "figures": _figures(study),
         "tree": _tree(study),
+        "confusions": confusion_tables(results, _tree(study)),
         "cohort_table": cohort_table(study.cohort),
         "provenance": provenance_table(study),
         "recipes": recipe_texts(study),
@@ -172,7 +174,7 @@ def _figures(study: StudyFolder) -> dict[str, Figure]:
             counts.findings, cohort.labels()[:, [cohort.label_space.index(f) for f in counts.findings]]
         ),
         learning_figure(results, histories),
-        costs_figure(results),
+        costs_figure(results, frozen_recipes(study)),
     ]
     return {figure.anchor: figure for figure in figures if figure is not None}
 

@@ -13,12 +13,16 @@ from chestxpert.report.rows import NARROW, WIDE, Frame
 
 @dataclass(frozen=True)
 class Table:
-    """A table of words: `head` over `rows`; the first `words` columns are text, the rest numbers."""
+    """A table of words: `head` over `rows`; the first `words` columns are text, the rest numbers.
+
+    `groups` are the titles above the head, each with how many columns it spans.
+    """
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     words: int = 1
     note: str = ""
+    groups: Sequence[tuple[str, int]] = ()
 
 
 @dataclass(frozen=True)

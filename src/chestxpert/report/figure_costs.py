@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from chestxpert.report.canvas import Canvas
 from chestxpert.report.figure import SIDES, Figure, Table, two_widths
@@ -18,8 +18,8 @@ COSTS: dict[str, tuple[str, Callable[[float | None], str]]] = {
 }
 
 
-def costs_figure(results: Results) -> Figure:
-    """Bars of the four costs of every recipe."""
+def costs_figure(results: Results, frozen: Collection[str] = ()) -> Figure:
+    """Bars of the four costs of every recipe; `frozen` names those that trained heads on stored features."""
     names = results.recipes
     rows = [Row(name, results.side(name)) for name in names]
     panels = [
@@ -32,14 +32,29 @@ def costs_figure(results: Results) -> Figure:
         anchor="fig-costs",
         title="What each recipe costs",
         caption=(
-            "Of one run, mean over seeds, as recorded on the machine named under 'Where this comes from'. Images "
-            "seen counts every pass of an image through a network that was being trained; time an image is that "
-            "of predicting. A cascade trains and asks one network a decision."
+            f"Of one run, mean over seeds, as recorded on the machine named under 'Where this comes from'. "
+            f"{_seen(names, frozen)} Time an image is that of predicting. A cascade trains and asks one network a "
+            "decision."
         ),
         picture=two_widths(lambda frame: draw_rows(rows, panels, frame), f"Costs: {spoken}.", 24),
         tables=[Table(["recipe", *(title.lower() for title, _ in COSTS.values())], table)],
         keys=SIDES,
     )
+
+
+def _seen(names: Collection[str], frozen: Collection[str]) -> str:
+    """What images seen and training time count, which is another thing where the backbone is frozen."""
+    trained = "Images seen counts every pass of an image through a network that was being trained."
+    cached = (
+        "images seen counts passes of cached features through the heads, and training time leaves out the one-time "
+        "computation of those features."
+    )
+    of_them = [name for name in names if name in frozen]
+    if not of_them:
+        return trained
+    if len(of_them) == len(names):
+        return f"The backbone was frozen: {cached}"
+    return f"{trained} Where the backbone was frozen ({', '.join(of_them)}), {cached}"
 
 
 def _top(results: Results, key: str) -> float:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from chestxpert.report.figure import Table
 from chestxpert.report.read import StudyFolder
 
@@ -33,6 +35,13 @@ _NIH = (
     "(Wang et al., ChestX-ray8, CVPR 2017, pp. 3462-3471)"
 )
 """What NIH asks of whoever publishes results on its images."""
+
+_NEW_FOLDER = "studies/again"
+_PREPARE_OPTIONS = ("labels", "size", "split", "val_fraction", "seed")
+_PREPARE = "the data set, from the folder with the tables and the images"
+_PREPARE_SIMULATED = (
+    "the data set, from a folder of simulated images: drawings that chestxpert data simulate made, no radiographs"
+)
 
 
 @dataclass(frozen=True)
@@ -112,16 +121,68 @@ def _marked(base: list[str], text: str) -> list[tuple[str, bool]]:
     return [(line, index not in same and not line.startswith("name:")) for index, line in enumerate(lines)]
 
 
+def frozen_recipes(study: StudyFolder) -> list[str]:
+    """Recipes whose runs trained heads on a frozen backbone's stored features."""
+    return [name for name, runs in study.runs.items() if any(_frozen(run.recipe_text) for run in runs.values())]
+
+
+def _frozen(recipe_text: str) -> bool:
+    try:
+        values = yaml.safe_load(recipe_text)
+    except yaml.YAMLError:
+        return False
+    return isinstance(values, Mapping) and values.get("freeze") is True
+
+
 def commands(study: StudyFolder) -> list[tuple[str, str]]:
     """What to type to make the study again, each with what it does."""
     folder = shlex.quote(str(study.folder))
     recorded = str(study.settings.get("command") or "").strip()
     found = []
+    preparing = _prepare_command(study.settings)
+    if preparing:
+        found.append((_PREPARE_SIMULATED if study.cohort.simulated else _PREPARE, preparing))
     if recorded:
-        found.append(("the whole study, as it was asked for; into a new folder, since none is overwritten", recorded))
-        resumed = recorded if "--resume" in recorded else f"{recorded} --resume"
+        again = "the whole study, as it was asked for; --out names a new folder, since none is overwritten"
+        found.append((again, _into_new_folder(recorded)))
+        resumed = recorded if "--resume" in _parsed(recorded) else f"{recorded} --resume"
         found.append(("go on with this folder where it stopped; trains only what is missing", resumed))
     found.append(
         ("compare and draw again from the stored predictions, without training", f"chestxpert report {folder}")
     )
     return found
+
+
+def _prepare_command(settings: Mapping[str, Any]) -> str:
+    """The line that makes the data set from its source; empty where the study does not record it."""
+    prepared = settings.get("prepared")
+    if not isinstance(prepared, Mapping) or not prepared.get("source"):
+        return ""
+    arguments = prepared.get("arguments")
+    asked = arguments if isinstance(arguments, Mapping) else {}
+    options = [
+        word
+        for key in _PREPARE_OPTIONS
+        if asked.get(key) is not None
+        for word in (f"--{key.replace('_', '-')}", str(asked[key]))
+    ]
+    out = str(settings.get("dataset") or "DATASET")
+    return shlex.join(["chestxpert", "data", "prepare", str(prepared["source"]), "--out", out, *options])
+
+
+def _into_new_folder(recorded: str) -> str:
+    """The recorded command with a placeholder for its --out, and without --resume."""
+    words = [word for word in _parsed(recorded) if word != "--resume"]
+    for place, word in enumerate(words):
+        if word == "--out" and place + 1 < len(words):
+            words[place + 1] = _NEW_FOLDER
+        elif word.startswith("--out="):
+            words[place] = f"--out={_NEW_FOLDER}"
+    return shlex.join(words)
+
+
+def _parsed(recorded: str) -> list[str]:
+    try:
+        return shlex.split(recorded)
+    except ValueError:  # a quote without its end: better shown as it is than not at all
+        return recorded.split()

@@ -92,6 +92,39 @@ class Fate:
     lost: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of one node of the tree, mean over seeds: `tp` it holds and was decided to be on, and so forth."""
+
+    tp: float
+    fp: float
+    fn: float
+    tn: float
+
+    @classmethod
+    def of(cls, values: object) -> Confusion | None:
+        """Counts from the ``{tp, fp, fn, tn}`` of comparison.json; None if one is missing or is no number."""
+        if not isinstance(values, Mapping):
+            return None
+        tp, fp, fn, tn = (_finite(values.get(key)) for key in ("tp", "fp", "fn", "tn"))
+        return None if tp is None or fp is None or fn is None or tn is None else cls(tp, fp, fn, tn)
+
+    @property
+    def counts(self) -> tuple[float, float, float, float]:
+        """In the order tp, fp, fn, tn."""
+        return self.tp, self.fp, self.fn, self.tn
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the images decided to be on where the node holds; None if there are none."""
+        return self.tp / (self.tp + self.fp) if self.tp + self.fp else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the images where the node holds that were decided to be on; None if there are none."""
+        return self.tp / (self.tp + self.fn) if self.tp + self.fn else None
+
+
 def _finite(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
@@ -188,6 +221,14 @@ class Results:
         if not entry["n"]:
             return Fate(None, {})
         return Fate(entry["found"] / entry["n"], {place: n / entry["n"] for place, n in entry["lost"].items()})
+
+    def confusion(self, name: str, node: str) -> tuple[Confusion | None, Confusion | None]:
+        """Counts of a node of the tree where its parent truly holds, and under hard routing; None if not recorded."""
+        nodes = self.recipe(name).get("tree", {}).get("nodes", {})
+        entry = nodes.get(node) if isinstance(nodes, Mapping) else None
+        if not isinstance(entry, Mapping):
+            return None, None
+        return Confusion.of(entry.get("given_parent")), Confusion.of(entry.get("routed"))
 
     def cost(self, name: str, key: str) -> float | None:
         """One of ``parameters``, ``train_seconds``, ``train_image_passes``, ``ms_per_image``."""

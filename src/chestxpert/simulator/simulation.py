@@ -146,7 +146,7 @@ def _check_arguments(arguments: dict[str, Any], workers: int | None) -> None:
         if name in _WHOLE and int(value) != value:
             raise UsageError(f"The simulator's `{name}` must be a whole number, but got {value}.")
         if not low <= value <= high:
-            raise UsageError(f"The simulator's `{name}` must be from {low:g} to {high:g}, but got {value}.")
+            raise UsageError(f"The simulator's `{name}` must be from {low:,} to {high:,}, but got {value}.")
     if workers is not None and workers < 1:
         raise UsageError(f"The simulator needs at least one worker, but got {workers}.")
 

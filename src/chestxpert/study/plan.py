@@ -69,8 +69,9 @@ def read_plan(study: Path) -> dict[str, Any]:
         values = yaml.safe_load((study / PLAN).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise RunError(f"{study} holds no study ({error}). Make one with 'chestxpert compare'.") from error
-    if not isinstance(values, dict) or values.get("schema") != 1:
-        raise RunError(f"{study / PLAN} is of another version of ChestXpert than this one (schema 1).")
+    needed = {"recipes", "seeds", "cohort_fingerprint", "start"}
+    if not isinstance(values, dict) or values.get("schema") != 1 or not needed <= values.keys():
+        raise RunError(f"{study / PLAN} was not written by this version of ChestXpert. Run the study anew.")
     return values
 
 

@@ -9,19 +9,17 @@ import yaml
 
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
-from chestxpert.files import begin_or_go_on, write_text
+from chestxpert.files import begin_or_go_on, sweep_parts, write_text
 from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe
 from chestxpert.study.plan import COHORT, PLAN, StudyPlan, listed, read_plan
 from chestxpert.study.stored import write_comparison
-from chestxpert.taxonomy import taxonomy
+from chestxpert.training.check import check_recipe
 from chestxpert.training.estimate import estimate_fine_tuning
 from chestxpert.training.folder import is_complete
 from chestxpert.training.networks import NetworkKit
-from chestxpert.training.rows import training_rows
 from chestxpert.training.run import train_run
-from chestxpert.training.task import tasks_for
 
 Kits = dict[tuple[object, ...], NetworkKit]
 
@@ -40,9 +38,11 @@ def run_study(
         If `out` is in the way, or holds another study than the one to be resumed.
     """
     dataset = Dataset.load(plan.dataset)
-    check_recipes(plan, dataset)
+    for recipe in plan.recipes:
+        check_recipe(recipe, dataset.cohort, plan.seeds[0])
     stored = read_plan(out) if begin_or_go_on(out, PLAN, [COHORT], resume=resume) else None
     with locked(out, f"Another process is working on {out} right now. Wait for it, or choose another --out."):
+        sweep_parts(out)
         kits = _open_study(plan, dataset, out, stored, progress)
         _warn_if_slow(plan, kits, out, progress)
         todo = [run for run in plan.runs(out) if not is_complete(run[2])]
@@ -54,26 +54,6 @@ def run_study(
                 train_run(recipe, dataset, folder, seed=seed, resume=folder.exists(), kit=kit, progress=progress)
                 tick(1)
         return write_comparison(out, draws=draws, progress=progress)
-
-
-def check_recipes(plan: StudyPlan, dataset: Dataset) -> None:
-    """Find out before anything is trained whether every recipe can be trained on this data set.
-
-    Raises
-    ------
-    ChestXpertError
-        For an unknown taxonomy or finding, or a network without rows to train on.
-    """
-    cohort = dataset.cohort
-    for recipe in plan.recipes:
-        tree = taxonomy(recipe.taxonomy, cohort.label_space)
-        for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree):
-            rows = training_rows(recipe, cohort, task.eligible, plan.seeds[0])
-            if len(rows) < 2:
-                raise RunError(
-                    f"Recipe '{recipe.name}' leaves {len(rows)} training rows to network '{task.name}', which needs "
-                    "at least 2. Use more data, or thin less."
-                )
 
 
 def _open_study(
@@ -90,6 +70,7 @@ def _open_study(
             # A resumed study keeps the backbone it began with, whatever 'auto' would find today.
             begun_with = None if stored is None else stored["start"][recipe.name]["backbone"]
             kits[key] = NetworkKit.create(recipe, dataset, progress, backbone_name=begun_with)
+    values["prepared"] = {key: dataset.info.get(key) for key in ("source", "arguments")}
     values["start"] = {recipe.name: kits[NetworkKit.shared_key(recipe)].describe_start() for recipe in plan.recipes}
     if stored is not None:
         _check_same(stored, values, ("start",), out)

@@ -45,6 +45,11 @@ def write_comparison(study: Path, *, draws: int = 1000, progress: Progress = SIL
     """Compare the stored predictions of a study and write its `comparison.json`; returns what it holds."""
     plan = read_plan(study)
     cohort = Cohort.load(study / COHORT)
+    if cohort.fingerprint != plan["cohort_fingerprint"]:
+        raise RunError(
+            f"{study / COHORT} is not the cohort that this study was run on ({cohort.fingerprint}, but study.yaml says "
+            f"{plan['cohort_fingerprint']}). Put the right one back."
+        )
     tree = taxonomy(next(iter(plan["recipes"].values()))["taxonomy"], cohort.label_space)
     progress.note(f"comparing on {draws} bootstrap draws over patients")
     comparison = compare_runs(read_runs(study), cohort, tree, draws=draws)

@@ -66,6 +66,7 @@ class Checkpoints:
                 aside,
                 metadata={"chestxpert": json.dumps(note)},
             )
+            aside.chmod(0o644)  # safetensors lets nobody else read it, unlike every other file of a run
 
     def load_best(self) -> dict[str, torch.Tensor]:
         """Weights written by `save_best`."""

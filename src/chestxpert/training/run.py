@@ -19,11 +19,12 @@ from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.run_metrics import evaluate_run
-from chestxpert.files import begin_or_go_on, write_json, write_text
+from chestxpert.files import begin_or_go_on, sweep_parts, write_json, write_text
 from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe
 from chestxpert.taxonomy import Taxonomy, taxonomy
+from chestxpert.training.check import check_recipe
 from chestxpert.training.checkpoints import Checkpoints
 from chestxpert.training.environment import describe_environment
 from chestxpert.training.folder import (
@@ -74,8 +75,10 @@ def train_run(
         If `out` is in the way, or holds another run than the one to be resumed.
     """
     tree = taxonomy(recipe.taxonomy, dataset.cohort.label_space)
+    check_recipe(recipe, dataset.cohort, seed)
     stored = read_environment(out) if begin_or_go_on(out, ENVIRONMENT, [RECIPE], resume=resume) else None
     with locked(out, f"Another process is working on {out} right now. Wait for it, or choose another --out."):
+        sweep_parts(out)
         begun_with = None if stored is None else stored["start"]["backbone"]
         kit = kit or NetworkKit.create(recipe, dataset, progress, backbone_name=begun_with)
         environment = describe_environment(dataset, kit, seed)
