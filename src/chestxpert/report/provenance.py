@@ -156,7 +156,11 @@ def commands(study: StudyFolder) -> list[tuple[str, str]]:
 def _prepare_command(settings: Mapping[str, Any]) -> str:
     """The line that makes the data set from its source; empty where the study does not record it."""
     prepared = settings.get("prepared")
-    if not isinstance(prepared, Mapping) or not prepared.get("source"):
+    if not isinstance(prepared, Mapping):
+        return ""
+    source = prepared.get("source")
+    path = source.get("path") if isinstance(source, Mapping) else source
+    if not path:
         return ""
     arguments = prepared.get("arguments")
     asked = arguments if isinstance(arguments, Mapping) else {}
@@ -167,7 +171,7 @@ def _prepare_command(settings: Mapping[str, Any]) -> str:
         for word in (f"--{key.replace('_', '-')}", str(asked[key]))
     ]
     out = str(settings.get("dataset") or "DATASET")
-    return shlex.join(["chestxpert", "data", "prepare", str(prepared["source"]), "--out", out, *options])
+    return shlex.join(["chestxpert", "data", "prepare", str(path), "--out", out, *options])
 
 
 def _into_new_folder(recorded: str) -> str:
