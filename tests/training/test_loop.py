@@ -277,3 +277,21 @@ def test_an_untrained_network_knows_how_rare_each_output_is(
     for column in range(len(task.outputs)):
         asked = task.targets[rows, column][task.known[rows, column]]
         assert logits[column] == pytest.approx(np.log((asked.sum() + 0.5) / ((~asked).sum() + 0.5)), abs=1e-4)
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+def test_a_validation_loss_that_is_no_number_ends_training_too(
+    broken: float,
+    tiny_kit: NetworkKit,
+    tiny_dataset: Dataset,
+    tiny_recipe: MakeRecipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = trainer(tiny_kit, tiny_dataset, tiny_recipe("flat-basic", "epochs=4"))
+    validated = iter([(0.5, math.nan, math.nan), (broken, math.nan, math.nan)])
+    monkeypatch.setattr(one, "_validate", lambda: next(validated))
+    state = one.fit(Checkpoints(tmp_path, "flat"), lambda state: None)
+    assert state.best_epoch == 1
+    assert [line["val_loss"] for line in state.lines] == [0.5, None]
+    json.dumps(state.lines, allow_nan=False)

@@ -128,8 +128,9 @@ def has_depthwise(network: nn.Module) -> bool:
 def keep_freed_memory() -> bool:
     """Let the C library keep what a step frees, for the next step to use; returns whether it does (glibc alone can).
 
-    It holds for the whole process and for good. Training on a CPU allocates and frees hundreds of megabytes a step.
-    By default each large block goes back to the system, which then hands out zeroed pages anew: a sixth of a step.
+    It holds for the whole process and for good. Every pass through a network on a CPU allocates and frees hundreds of
+    megabytes. By default each large block goes back to the system, which then hands out zeroed pages anew: a sixth of
+    a training step of EfficientNet-Lite0 on two cores, and half the time of predicting with it.
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt

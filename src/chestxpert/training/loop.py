@@ -115,10 +115,10 @@ class Trainer:
             epoch = self.state.epoch + 1
             with self.source.threads():
                 train_loss = self._train_epoch(epoch, tick)
-                if not math.isfinite(train_loss):
-                    self._give_up(epoch)
-                    break
                 val_loss, val_ap, val_auroc = self._validate()
+            if not math.isfinite(train_loss) or (len(self.val_rows) > 0 and not math.isfinite(val_loss)):
+                self._give_up(epoch)
+                break
             self._keep_if_best(epoch, _score(val_ap, val_loss), checkpoints)
             self.engine.synchronise()
             seconds = time.perf_counter() - started
@@ -143,8 +143,8 @@ class Trainer:
         """End training that diverged: with the best epoch so far, or with an error if there is none."""
         if self.state.best_epoch == 0:
             raise RunError(
-                f"Recipe '{self.recipe.name}', seed {self.seed}, network '{self.task.name}': the training loss is no "
-                f"number any more in epoch {epoch}. Try a lower optimizer.lr and optimizer.head_lr, optimizer.clip=1, "
+                f"Recipe '{self.recipe.name}', seed {self.seed}, network '{self.task.name}': the loss is no number "
+                f"any more in epoch {epoch}. Try a lower optimizer.lr and optimizer.head_lr, optimizer.clip=1, "
                 "or precision=float32."
             )
         self.state.lines.append(_line(self.task.name, epoch, math.nan, (math.nan,) * 3, self.optimizer, math.nan))
@@ -264,4 +264,4 @@ def _line(
 
 
 def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    return value if math.isfinite(value) else None

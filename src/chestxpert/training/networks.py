@@ -70,7 +70,7 @@ class NetworkKit:
         progress.note(f"backbone: {backbone.name}{why}; weights: {backbone.source}")
         store = dataset.store if recipe.size is None else dataset.store.at_size(recipe.size)
         engine = engine or Engine.create(recipe.precision, trained=None if recipe.freeze else backbone)
-        if engine.device.type == "cpu" and not recipe.freeze:
+        if engine.device.type == "cpu":
             keep_freed_memory()
         return cls(recipe, dataset, backbone, store, engine, progress)
 
