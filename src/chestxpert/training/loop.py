@@ -115,8 +115,9 @@ class Trainer:
             epoch = self.state.epoch + 1
             with self.source.threads():
                 train_loss = self._train_epoch(epoch, tick)
-                val_loss, val_ap, val_auroc = self._validate()
-            if not math.isfinite(train_loss) or (len(self.val_rows) > 0 and not math.isfinite(val_loss)):
+                diverged = not math.isfinite(train_loss)
+                val_loss, val_ap, val_auroc = (math.nan,) * 3 if diverged else self._validate()
+            if diverged or (len(self.val_rows) > 0 and not math.isfinite(val_loss)):
                 self._give_up(epoch)
                 break
             self._keep_if_best(epoch, _score(val_ap, val_loss), checkpoints)
