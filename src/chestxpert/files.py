@@ -27,6 +27,17 @@ def replace_when_whole(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def removed_if_left_empty(folder: Path) -> Iterator[None]:
+    """Context around work on a new folder: if it fails before anything is in there, no empty folder stays behind."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # not empty, or gone
+            folder.rmdir()
+        raise
+
+
 def sweep_parts(folder: Path) -> None:
     """Delete what killed processes left of files that never became whole, at any depth below `folder`.
 

@@ -166,3 +166,10 @@ def test_a_study_of_another_version_is_explained(finished: tuple[Path, dict[str,
     (study / "study.yaml").write_text(text.replace("start:", "began:"))
     with pytest.raises(RunError, match="not written by this version"):
         write_comparison(study)
+
+
+def test_a_study_that_cannot_begin_leaves_no_folder(dataset_folder: Path, tmp_path: Path) -> None:
+    recipes = load_recipes(["flat-basic"], [*TINY, "backbone=resnet19"], True)
+    with pytest.raises(ChestXpertError, match="resnet19"):
+        run_study(StudyPlan(dataset_folder, recipes, (0,)), tmp_path / "study")
+    assert not (tmp_path / "study").exists()

@@ -9,7 +9,7 @@ import yaml
 
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
-from chestxpert.files import begin_or_go_on, sweep_parts, write_text
+from chestxpert.files import begin_or_go_on, removed_if_left_empty, sweep_parts, write_text
 from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe
@@ -41,7 +41,8 @@ def run_study(
     for recipe in plan.recipes:
         check_recipe(recipe, dataset.cohort, plan.seeds[0])
     stored = read_plan(out) if begin_or_go_on(out, PLAN, [COHORT], resume=resume) else None
-    with locked(out, f"Another process is working on {out} right now. Wait for it, or choose another --out."):
+    busy = f"Another process is working on {out} right now. Wait for it, or choose another --out."
+    with removed_if_left_empty(out), locked(out, busy):
         sweep_parts(out)
         kits = _open_study(plan, dataset, out, stored, progress)
         _warn_if_slow(plan, kits, out, progress)

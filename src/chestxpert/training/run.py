@@ -19,7 +19,7 @@ from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.run_metrics import evaluate_run
-from chestxpert.files import begin_or_go_on, sweep_parts, write_json, write_text
+from chestxpert.files import begin_or_go_on, removed_if_left_empty, sweep_parts, write_json, write_text
 from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe
@@ -77,7 +77,8 @@ def train_run(
     tree = taxonomy(recipe.taxonomy, dataset.cohort.label_space)
     check_recipe(recipe, dataset.cohort, seed)
     stored = read_environment(out) if begin_or_go_on(out, ENVIRONMENT, [RECIPE], resume=resume) else None
-    with locked(out, f"Another process is working on {out} right now. Wait for it, or choose another --out."):
+    busy = f"Another process is working on {out} right now. Wait for it, or choose another --out."
+    with removed_if_left_empty(out), locked(out, busy):
         sweep_parts(out)
         begun_with = None if stored is None else stored["start"]["backbone"]
         kit = kit or NetworkKit.create(recipe, dataset, progress, backbone_name=begun_with)
