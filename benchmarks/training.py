@@ -28,7 +28,6 @@ from chestxpert.dataset import Dataset, prepare
 from chestxpert.recipe import load_recipe
 from chestxpert.simulator import simulate
 from chestxpert.taxonomy import study_taxonomy
-from chestxpert.training.engine import Engine
 from chestxpert.training.loop import Trainer
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.task import flat_task, shared_task
@@ -40,7 +39,7 @@ def trainer(dataset: Dataset, arguments: argparse.Namespace, architecture: str, 
     """A trainer on the training rows of `dataset`."""
     overrides = [f"size={arguments.size}", f"backbone={arguments.backbone}", f"precision={precision}"]
     recipe = load_recipe(architecture, [*overrides, f"weights={arguments.weights}"])
-    kit = NetworkKit.create(recipe, dataset, engine=Engine.create(recipe.precision))
+    kit = NetworkKit.create(recipe, dataset)
     labels, space = dataset.cohort.labels(), dataset.cohort.label_space
     task = flat_task(labels, space) if recipe.architecture == "flat" else shared_task(labels, study_taxonomy(space))
     return kit.trainer(recipe, task, dataset.cohort.rows("train"), seed=0)
