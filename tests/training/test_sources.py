@@ -82,3 +82,9 @@ def test_a_copy_is_another_view_than_its_original_in_the_same_epoch() -> None:
 def test_frozen_evaluation_reads_the_plain_view_of_any_row() -> None:
     features = torch.cat([inputs for inputs, _ in feature_source().eval_batches(np.array([4, 0, 2]), 2)])
     assert features[:, 0].tolist() == [4.0, 0.0, 2.0]
+
+
+def test_evaluation_never_augments() -> None:
+    source = pixel_source(Augment(rotate=20, brightness=0.4, hflip=True))
+    images = torch.cat([inputs for inputs, _ in source.eval_batches(np.arange(6), 4)])
+    assert torch.equal(images[:, 0], torch.arange(50.0, -1.0, -10.0)[:, None, None].expand(6, 32, 32))
