@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,37 @@ MAX_PIXELS = 100_000_000
 """Larger images are refused before they are unfolded. A radiograph has at most some 20 million pixels."""
 
 
+Mode = Literal["grey", "grey-alpha", "colour", "colour-alpha", "palette"]
+_MODES: dict[str, Mode] = {"LA": "grey-alpha", "RGB": "colour", "RGBA": "colour-alpha", "P": "palette", "PA": "palette"}
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """An image as 8-bit grey, and how it was stored.
+
+    Parameters
+    ----------
+    pixels : uint8 array of shape (H, W)
+        0 is black. C order, owns its memory.
+    bits : int
+        Bits of a stored sample: 1, 8 or 16 in a PNG, 8 in a JPEG.
+    mode : {"grey", "grey-alpha", "colour", "colour-alpha", "palette"}
+    format : str
+        "png" or "jpeg".
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    bits: int
+    mode: Mode
+    format: str
+
+
 def decode(source: str | Path | bytes) -> npt.NDArray[np.uint8]:
+    """Pixels of `read_image`: uint8 array of shape (H, W)."""
+    return read_image(source).pixels
+
+
+def read_image(source: str | Path | bytes) -> Decoded:
     """Read a PNG or JPEG as 8-bit grey.
 
     Grey, grey with alpha, colour, colour with alpha (519 files of ChestX-ray14: equal channels), palette, 1-bit and
@@ -32,8 +64,7 @@ def decode(source: str | Path | bytes) -> npt.NDArray[np.uint8]:
 
     Returns
     -------
-    uint8 array of shape (H, W)
-        0 is black. C order, owns its memory.
+    Decoded
 
     Raises
     ------
@@ -48,14 +79,16 @@ def decode(source: str | Path | bytes) -> npt.NDArray[np.uint8]:
     return _decode(path, str(path))
 
 
-def _decode(file: Path | io.BytesIO, name: str) -> npt.NDArray[np.uint8]:
+def _decode(file: Path | io.BytesIO, name: str) -> Decoded:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about metadata we do not use
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=FORMATS) as image:
                 _check_size(image.size)
-                return _grey(image)
+                bits = {"1": 1, "I": 16}.get(image.mode.partition(";")[0], 8)
+                mode = _MODES.get(image.mode, "grey")
+                return Decoded(_grey(image), bits, mode, str(image.format).lower())
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{name} is too large: {error}") from error
     except Exception as error:  # Pillow's decoders raise almost any exception for a damaged file
