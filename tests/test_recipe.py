@@ -1,7 +1,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -58,8 +58,8 @@ def test_each_flat_recipe_changes_only_its_own_part_of_the_one_before() -> None:
     basic, weighted, downsampled, resampled = (load_recipe(name) for name in SIX[:4])
     thin = Thin({"Infiltration": 0.63, "Effusion": 0.4, "Atelectasis": 0.4, "No Finding": 0.95}, protect=True)
     oversample = Oversample(target=0.05, max_copies=8)
-    assert (basic.loss, basic.sampling) == (Loss("bce", "none"), Sampling())
-    assert weighted == replace(basic, name="flat-weighted", loss=Loss("bce", "balanced"))
+    assert (basic.loss, basic.sampling) == (Loss("bce"), Sampling())
+    assert weighted == replace(basic, name="flat-weighted", loss=Loss("bce", pos_weight="balanced"))
     assert downsampled == replace(weighted, name="flat-downsampled", sampling=Sampling(thin))
     assert resampled == replace(downsampled, name="flat-resampled", sampling=Sampling(thin, oversample))
     # The original drops them one after the other, in this order.
@@ -173,7 +173,12 @@ def test_a_wrong_override_is_named(override: str, words: str) -> None:
         ("optimizer.weight_decay=-1", "at least 0"),
         ("optimizer.warmup=1", r"share in \[0, 1\)"),
         ("optimizer.clip=-1", "at least 0"),
-        ("loss.pos_weight=sqrt", "one of none, balanced"),
+        ("loss.pos_weight=sqrd", "one of none, balanced"),
+        ("loss.kind=bcee", r"loss\.kind is one of .*bce.*Did you mean 'bce'"),
+        ("loss.gama=2", "unknown key 'gama': loss.kind 'bce' takes no settings"),
+        ("loss.pos_wieght=none", "Did you mean 'pos_weight'"),
+        ("loss.kind=mine.py", "or FILE.py:FUNCTION"),
+        ("sampling.draw.kind=instanse", "Did you mean 'instance'"),
         ("precision=half", "one of auto, float32, bfloat16"),
     ],
 )
@@ -244,7 +249,8 @@ def test_plain_values_are_what_any_yaml_reader_takes() -> None:
 
 
 def keys_of(kind: type, prefix: str = "") -> Iterator[str]:
-    for name, hint in get_type_hints(kind).items():
+    for name in (item.name for item in fields(kind) if item.name != "settings"):
+        hint = get_type_hints(kind)[name]
         inner = [part for part in (hint, *get_args(hint)) if is_dataclass(part)]
         if inner:
             yield from keys_of(inner[0], f"{prefix}{name}.")
@@ -267,5 +273,5 @@ def test_recipes_are_found_where_a_wheel_puts_them(tmp_path: Path, monkeypatch: 
     inside = tmp_path / included["recipes"]
     inside.mkdir(parents=True)
     (inside / "only.yaml").write_text(MINIMAL, encoding="utf-8")
-    monkeypatch.setattr("chestxpert.recipe.__file__", str(tmp_path / "chestxpert" / "recipe.py"))
+    monkeypatch.setattr("chestxpert.recipe.files.__file__", str(tmp_path / "chestxpert" / "recipe" / "files.py"))
     assert list(builtin_recipes()) == ["only"]

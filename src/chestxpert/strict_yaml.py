@@ -72,7 +72,12 @@ def build(kind: type[T], values: Any, where: str) -> T:
     """An instance of the dataclass `kind` from plain `values`, each checked against its annotation."""
     if not isinstance(values, dict):
         raise RecipeError(f"{where}: expected keys and values, but got {values!r}.")
-    hints = get_type_hints(kind)
+    if gather := getattr(kind, "gather", None):  # a class whose keys in YAML are not its fields
+        try:
+            values = gather(values)
+        except RecipeError as error:
+            raise RecipeError(f"{where}: {error}") from None
+    hints = {item.name: get_type_hints(kind)[item.name] for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in values:
         if key not in hints:
             near = difflib.get_close_matches(str(key), hints, n=1)

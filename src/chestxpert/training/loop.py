@@ -16,7 +16,8 @@ import numpy.typing as npt
 import torch
 
 from chestxpert.errors import RunError
-from chestxpert.imbalance.losses import LOSSES
+from chestxpert.imbalance.draws import draw_rows
+from chestxpert.imbalance.losses import LabelStats, build_loss
 from chestxpert.imbalance.weights import pos_weight, prior_logits
 from chestxpert.models.classifier import Classifier
 from chestxpert.progress import Tick
@@ -76,10 +77,11 @@ class Trainer:
         self.network, self.task, self.source = network, task, source
         self.train_rows, self.val_rows = train_rows, val_rows
         self.recipe, self.seed, self.engine = recipe, seed, engine
+        self.loss = build_loss(recipe.loss, LabelStats.of(task.targets[train_rows], task.known[train_rows]))
+        self.loss.to(engine.device)
         self.weight = self._positive_weight()
         self._start_at_prior()
-        self.optimizer = build_optimizer(network, recipe.optimizer)
-        self.loss = LOSSES[recipe.loss.kind]
+        self.optimizer = build_optimizer(network, recipe.optimizer, self.loss)
         self.targets = torch.from_numpy(task.targets.astype(np.float32)).to(engine.device)
         self.known = torch.from_numpy(task.known).to(engine.device)
         self.steps_per_epoch = batch_count(len(train_rows), recipe.batch_size)
@@ -125,7 +127,6 @@ class Trainer:
             seconds = time.perf_counter() - started
             self.state.epoch = epoch
             self.state.seconds += seconds
-            self.state.image_passes += len(self.train_rows)
             validated = (val_loss, val_ap, val_auroc)
             self.state.lines.append(_line(self.task.name, epoch, train_loss, validated, self.optimizer, seconds))
             self._save_last(checkpoints)
@@ -154,25 +155,32 @@ class Trainer:
         """One epoch of steps; returns the mean training loss."""
         seed = stream_seed(self.seed, self.task.name, "epoch", epoch)
         generator = torch.Generator().manual_seed(seed)
-        step = (epoch - 1) * self.steps_per_epoch
+        rows_drawn = self._draw(epoch)
+        batches = batch_count(len(rows_drawn), self.recipe.batch_size)
         total = torch.zeros((), device=self.engine.device)
-        batches = 0
         self.network.train()
         with self.engine.seeded(stream_seed(self.seed, self.task.name, "dropout", epoch)):
-            for inputs, rows in self.source.train_batches(self.train_rows, self.recipe.batch_size, generator):
-                self._set_rate(step)
+            drawn = self.source.train_batches(rows_drawn, self.recipe.batch_size, generator)
+            for step, (inputs, rows) in enumerate(drawn):
+                self._set_rate((epoch - 1) * batches + step, self.recipe.epochs * batches)
                 total += self.step(inputs, rows)
                 self.average.update()
-                step, batches = step + 1, batches + 1
                 tick(len(rows))
+        self.state.image_passes += len(rows_drawn)
         return float(total) / batches
+
+    def _draw(self, epoch: int) -> IntArray:
+        """Rows of one epoch; what is drawn follows from run seed, network and epoch alone."""
+        rng = np.random.default_rng(stream_seed(self.seed, self.task.name, "draw", epoch))
+        targets, known = self.task.targets[self.train_rows], self.task.known[self.train_rows]
+        return self.train_rows[draw_rows(self.recipe.sampling.draw, targets & known, rng, epoch / self.recipe.epochs)]
 
     def step(self, inputs: torch.Tensor, rows: IntArray) -> torch.Tensor:
         """One optimiser step on a batch; returns its loss, still on the device."""
         index = torch.from_numpy(rows).to(self.engine.device)
         with self.engine.autocast():
             logits = self.source.forward(self.network, inputs)
-        loss = self.loss(logits, self.targets[index], self.known[index], self.weight)
+        loss: torch.Tensor = self.loss(logits, self.targets[index], self.known[index], self.weight)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
         if self.recipe.optimizer.clip > 0:
@@ -180,8 +188,7 @@ class Trainer:
         self.optimizer.step()
         return loss.detach()
 
-    def _set_rate(self, step: int) -> None:
-        steps = self.recipe.epochs * self.steps_per_epoch
+    def _set_rate(self, step: int, steps: int) -> None:
         set_learning_rate(self.optimizer, learning_rate_factor(step, steps, self.recipe.optimizer.warmup))
 
     def _validate(self) -> tuple[float, float, float]:
@@ -211,6 +218,7 @@ class Trainer:
                 "network": learned_state(self.network),
                 "average": self.average.state(),
                 "optimizer": self.optimizer.state_dict(),
+                "loss": self.loss.state_dict(),
             }
         )
 
@@ -221,6 +229,7 @@ class Trainer:
             load_learned_state(self.network, stored["network"])
             self.average.load_state(stored["average"])
             self.optimizer.load_state_dict(stored["optimizer"])
+            self.loss.load_state_dict(stored["loss"])
             self.state = FitState(**stored["state"])
 
 

@@ -10,12 +10,16 @@ from chestxpert.models.classifier import Classifier, parameter_groups
 from chestxpert.recipe import Optimizer
 
 
-def build_optimizer(network: Classifier, settings: Optimizer) -> torch.optim.AdamW:
+def build_optimizer(network: Classifier, settings: Optimizer, loss: torch.nn.Module | None = None) -> torch.optim.AdamW:
     """AdamW (Loshchilov and Hutter, ICLR 2019) over the parameters that learn.
 
-    Backbone and head have learning rates of their own; norms and biases are not decayed.
+    Backbone and head have learning rates of their own; norms and biases are not decayed. What a loss learns has the
+    head's rate and no decay.
     """
     groups = parameter_groups(network, lr=settings.lr, head_lr=settings.head_lr, weight_decay=settings.weight_decay)
+    learnt = [] if loss is None else list(loss.parameters())
+    if learnt:
+        groups.append({"name": "loss", "params": learnt, "lr": settings.head_lr, "weight_decay": 0.0})
     # One fused kernel over all tensors: a quarter of the time that a Python loop over them takes on two cores.
     return torch.optim.AdamW(groups, fused=True)
 

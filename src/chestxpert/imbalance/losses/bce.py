@@ -1,25 +1,9 @@
-"""Losses on logits. Each takes (logits, targets, mask, pos_weight) and gives the mean over the known entries.
-
-To add one, write a function of that form and name it in `LOSSES`.
-"""
+"""Binary cross-entropy on logits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
-
 import torch.nn.functional as F
 from torch import Tensor
-
-
-class LossFunction(Protocol):
-    """What every loss of `LOSSES` is."""
-
-    def __call__(
-        self, logits: Tensor, targets: Tensor, mask: Tensor | None = None, pos_weight: Tensor | None = None
-    ) -> Tensor:
-        """Scalar float32 loss of (B, M) logits against (B, M) targets."""
-        ...
 
 
 def masked_bce(logits: Tensor, targets: Tensor, mask: Tensor | None = None, pos_weight: Tensor | None = None) -> Tensor:
@@ -54,7 +38,3 @@ def masked_bce(logits: Tensor, targets: Tensor, mask: Tensor | None = None, pos_
     if mask is None:
         return losses.sum() / max(losses.numel(), 1)
     return losses.masked_fill(~mask, 0.0).sum() / mask.sum().clamp(min=1)
-
-
-LOSSES: Mapping[str, LossFunction] = {"bce": masked_bce}
-"""The losses by the name that a recipe's ``loss.kind`` gives them."""

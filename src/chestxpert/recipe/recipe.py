@@ -1,0 +1,115 @@
+"""Recipe: all parts together, from YAML and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from chestxpert.errors import RecipeError
+from chestxpert.recipe.checks import require
+from chestxpert.recipe.parts import Augment, Head, Optimizer
+from chestxpert.recipe.sampling import Sampling
+from chestxpert.recipe.selection import Chosen, Loss
+from chestxpert.strict_yaml import build, parse_yaml, to_yaml
+
+Architecture = Literal["flat", "cascade", "shared"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train: see `docs/recipes.md` for each key.
+
+    Attributes
+    ----------
+    size : int or None
+        Side in pixels; None takes the store's.
+    epochs, patience : int
+        At most `epochs`; training stops after `patience` epochs without a better validation macro average
+        precision. The best epoch's weights are kept.
+    freeze : bool
+        Train heads on cached features of a fixed backbone: in each epoch, every training row is seen in a random
+        one of its `views` augmented views and the plain one.
+    """
+
+    name: str
+    architecture: Architecture
+    taxonomy: str = "study"
+    backbone: str = "auto"
+    weights: str = "imagenet"
+    size: int | None = None
+    epochs: int = 12
+    patience: int = 5
+    batch_size: int = 32
+    freeze: bool = False
+    views: int = 4
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    head: Head = field(default_factory=Head)
+    sampling: Sampling = field(default_factory=Sampling)
+    loss: Loss = field(default_factory=Loss)
+    augment: Augment = field(default_factory=Augment)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+
+    def __post_init__(self) -> None:
+        safe = bool(self.name) and all(c.isalnum() or c in "-_." for c in self.name) and self.name[0] != "."
+        require(safe, "name becomes a folder: letters, digits, '-', '_' and '.'", self.name)
+        require(self.size is None or 32 <= self.size <= 2048, "size is 32 to 2048 pixels", self.size)
+        require(self.epochs >= 1, "epochs is at least 1", self.epochs)
+        require(self.patience >= 1, "patience is at least 1", self.patience)
+        require(self.batch_size >= 2, "batch_size is at least 2 (batch norm needs two rows)", self.batch_size)
+        require(self.views >= 0, "views is at least 0", self.views)
+
+    @property
+    def hierarchical(self) -> bool:
+        """Whether the recipe's outputs are conditional probabilities along a taxonomy."""
+        return self.architecture != "flat"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain nested values, in the order of the fields."""
+        return _plain(self)
+
+    def to_yaml(self) -> str:
+        """YAML text with every key spelt out; `parse_recipe` reads it back to an equal recipe."""
+        return to_yaml(self.to_dict())
+
+
+def parse_recipe(text: str, *, origin: str = "recipe", overrides: Iterable[str] = ()) -> Recipe:
+    """Recipe from YAML text, with ``key.subkey=value`` overrides applied before it is checked.
+
+    Raises
+    ------
+    RecipeError
+        With the key, what it got and what it takes.
+    """
+    values = parse_yaml(text, origin)
+    for override in overrides:
+        _override(values, override)
+    return build(Recipe, values, origin)
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    path, separator, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not separator or not all(keys):
+        raise RecipeError(f"An override reads key=value or key.subkey=value, but got '{override}'.")
+    if keys == ["name"]:
+        raise RecipeError("A recipe's name cannot be overridden; copy the recipe and name the copy.")
+    inner = values
+    for key in keys[:-1]:
+        step = inner.setdefault(key, {})
+        if step is None:
+            step = inner[key] = {}
+        if not isinstance(step, dict):
+            raise RecipeError(f"'{override}': '{key}' holds the value {step!r} and has no keys below it.")
+        inner = step
+    inner[keys[-1]] = parse_yaml(f"value: {text}", f"override '{override}'")["value"]
+
+
+def _plain(part: Any) -> dict[str, Any]:
+    """Nested values of a part of a recipe, settings of a chosen method beside its kind."""
+    values = {}
+    for item in dataclasses.fields(part):
+        value = getattr(part, item.name)
+        values[item.name] = _plain(value) if dataclasses.is_dataclass(value) else value
+    return Chosen.spread(values) if isinstance(part, Chosen) else values
