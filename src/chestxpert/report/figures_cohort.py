@@ -32,7 +32,7 @@ def distribution_figure(
     high = max((share for each in shares.values() for share in each.values()), default=0.0) or 1.0
     panels = [
         Panel(
-            f"{words}: {grouped(sizes[split])} images", 0.0, high, _count_bars(labels, counts[split], shares[split]),
+            f"{words}: {grouped(sizes[split])} images", 0.0, high, count_bars(labels, counts[split], shares[split]),
             room=78, tick_words=lambda value, _: f"{100 * value:.0f} %",
         )
         for split, words in SPLITS.items()
@@ -56,7 +56,9 @@ def distribution_figure(
     )
 
 
-def _count_bars(labels: Sequence[str], counts: Mapping[str, int], shares: Mapping[str, float]) -> Mark:
+def count_bars(labels: Sequence[str], counts: Mapping[str, int], shares: Mapping[str, float]) -> Mark:
+    """Bars of shares, a label a row, each with its number and its share beside it."""
+
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
         label = labels[index]
         x = scale(shares[label])
@@ -68,7 +70,9 @@ def _count_bars(labels: Sequence[str], counts: Mapping[str, int], shares: Mappin
     return mark
 
 
-def cooccurrence_figure(findings: Sequence[str], labels: npt.NDArray[np.bool_]) -> Figure:
+def cooccurrence_figure(
+    findings: Sequence[str], labels: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_] | None = None
+) -> Figure:
     """Heat map: of the images with the row's finding, the share that also carry the column's.
 
     Parameters
@@ -77,12 +81,13 @@ def cooccurrence_figure(findings: Sequence[str], labels: npt.NDArray[np.bool_]) 
         Without 'No Finding', most frequent first.
     labels : (N, F) bool array
         Columns in the order of `findings`; rows without any finding do not matter.
+    known : (N, F) bool array, optional
+        Where a label is known, if not everywhere: a share is that of the images where the column's is known, and a
+        finding is alone among those where all are.
     """
-    counts = labels.astype(np.int64).T @ labels.astype(np.int64)
+    counts = matches(labels, labels)
     totals = counts.diagonal()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shares = counts / totals[:, None]
-        alone = (labels & (labels.sum(axis=1) == 1)[:, None]).sum(axis=0) / totals
+    shares, alone = _together_and_alone(labels, counts, np.ones_like(labels) if known is None else known)
 
     def draw(frame: Frame) -> Canvas:
         return _heat_map(findings, shares, alone, totals, frame)
@@ -102,6 +107,21 @@ def cooccurrence_figure(findings: Sequence[str], labels: npt.NDArray[np.bool_]) 
         picture=two_widths(draw, _pairs(findings, shares)),
         tables=[Table(["finding", "images", "alone", *map(finding_name, findings)], table, note="Images with both")],
     )
+
+
+def matches(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """In how many of N images both a column of `a` and a column of `b` hold, (A, B); float32 counts to 2**24."""
+    return (a.astype(np.float32).T @ b.astype(np.float32)).astype(np.int64)
+
+
+def _together_and_alone(
+    labels: npt.NDArray[np.bool_], counts: npt.NDArray[np.int64], known: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Share of each finding's images that carry each other one, and share that carry no other."""
+    whole = known.all(axis=1)
+    single = (labels & (whole & (labels.sum(axis=1) == 1))[:, None]).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return counts / matches(labels, known), single / labels[whole].sum(axis=0)
 
 
 def _heat_map(

@@ -49,6 +49,8 @@ class Panel:
         Whether the axis has grid lines and numbers.
     sides : tuple of two str, or None
         What lies to the left and to the right of the reference.
+    at : sequence of float
+        Where the ticks stand; round values if empty. `tick_words` of a power of ten makes a logarithmic axis.
     """
 
     title: str
@@ -61,6 +63,7 @@ class Panel:
     ticks: bool = True
     sides: tuple[str, str] | None = None
     tick_words: Callable[[float, float], str] = tick_text
+    at: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ def _draw_axis(canvas: Canvas, panel: Panel, scale: Scale, first: float, last: f
     apart = 34 if panel.tick_words is tick_text else 46
     most = max(3, int((scale.end - scale.start) / apart))
     step = tick_step(scale.high - scale.low, most)
-    for value in scale.ticks(most):
+    for value in panel.at or scale.ticks(most):
         x = scale(value)
         # At the end of the axis words end with it, so that they never run into the next panel.
         anchor: Anchor = "end" if panel.room < 12 and scale.end - x < 8 else "middle"
