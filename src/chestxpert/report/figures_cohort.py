@@ -56,13 +56,15 @@ def distribution_figure(
     )
 
 
-def count_bars(labels: Sequence[str], counts: Mapping[str, int], shares: Mapping[str, float]) -> Mark:
+def count_bars(
+    labels: Sequence[str], counts: Mapping[str, int], shares: Mapping[str, float], unit: str = "images"
+) -> Mark:
     """Bars of shares, a label a row, each with its number and its share beside it."""
 
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
         label = labels[index]
         x = scale(shares[label])
-        tip = f"{finding_name(label)}: {grouped(counts[label])} images, {percent(shares[label])}"
+        tip = f"{finding_name(label)}: {grouped(counts[label])} {unit}, {percent(shares[label])}"
         canvas.rect(scale(0), y - 5.5, x - scale(0), 11, "bar plain", tip=tip)
         canvas.text(x + 5, y + 4, grouped(counts[label]), "value")
         canvas.text(x + 10 + text_width(grouped(counts[label]), 11), y + 4, percent(shares[label]), "tick")

@@ -194,3 +194,13 @@ def draw_interval(canvas: Canvas, scale: Scale, ends: tuple[float | None, float 
     for end, beyond, turn in ((scale.start, low < scale.low, 1), (scale.end, high > scale.high, -1)):
         if beyond:
             canvas.path([(end + 5 * turn, y - 3.5), (end, y), (end + 5 * turn, y + 3.5)], f"interval open {kind}")
+
+
+def draw_stack(canvas: Canvas, scale: Scale, parts: Sequence[tuple[str, float, str]], y: float) -> None:
+    """Stacked bar from the scale's zero: kind, share and tip of each part; what is too thin to be seen is left out."""
+    before = 0.0
+    for kind, share, tip in parts:
+        left, right = scale(before), scale(before + share)
+        if right - left >= 0.5:
+            canvas.rect(left, y - 6.5, right - left, 13, f"part {kind}", tip=tip)
+        before += share
