@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 from chestxpert.cohort.table import SPLITS, Cohort
 from chestxpert.files import write_text
 from chestxpert.report.cohort_table import cohort_table

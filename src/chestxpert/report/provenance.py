@@ -159,8 +159,8 @@ def prepare_command(settings: Mapping[str, Any]) -> str:
     if not isinstance(prepared, Mapping):
         return ""
     source = prepared.get("source")
-    path = source.get("path") if isinstance(source, Mapping) else source
-    if not path:
+    paths = source_paths(source if isinstance(source, Mapping) else {"path": source})
+    if not paths:
         return ""
     arguments = prepared.get("arguments")
     asked = arguments if isinstance(arguments, Mapping) else {}
@@ -171,7 +171,13 @@ def prepare_command(settings: Mapping[str, Any]) -> str:
         for word in (f"--{key.replace('_', '-')}", str(asked[key]))
     ]
     out = str(settings.get("dataset") or "DATASET")
-    return shlex.join(["chestxpert", "data", "prepare", str(path), "--out", out, *options])
+    return shlex.join(["chestxpert", "data", "prepare", *paths, "--out", out, *options])
+
+
+def source_paths(source: Mapping[str, Any]) -> list[str]:
+    """The folders or archives that a data set was prepared from; empty if it does not say."""
+    paths = source.get("path") or source.get("paths") or []
+    return [str(paths)] if isinstance(paths, str) else [str(path) for path in paths]
 
 
 def _into_new_folder(recorded: str) -> str:

@@ -11,7 +11,7 @@ from chestxpert.dataset import Dataset
 from chestxpert.report.dataset.shift import Shift
 from chestxpert.report.dataset.subject import TRAIN_VAL, Subject
 from chestxpert.report.figure import Table
-from chestxpert.report.provenance import NIH
+from chestxpert.report.provenance import NIH, source_paths
 from chestxpert.report.results import finding_name
 from chestxpert.report.scales import decimal, grouped, percent, signed
 
@@ -118,12 +118,6 @@ def origin_table(dataset: Dataset) -> Table:
         ["fingerprint of the pixels", str(prints.get("store", ""))],
     ]
     return Table(["", ""], [row for row in rows if row[1]], words=2)
-
-
-def source_paths(source: Mapping[str, Any]) -> list[str]:
-    """The folders or archives that a data set was prepared from; empty if it does not say."""
-    paths = source.get("path") or source.get("paths") or []
-    return [str(paths)] if isinstance(paths, str) else [str(path) for path in paths]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from chestxpert.dataset import Dataset
-from chestxpert.errors import UsageError
+from chestxpert.errors import DataError, UsageError
 from chestxpert.files import write_text
 from chestxpert.report.cohort_table import cohort_table
 from chestxpert.report.dataset.about import facts, origin_table, stands_out
@@ -24,7 +23,7 @@ from chestxpert.report.dataset.left_out import left_out_table
 from chestxpert.report.dataset.remarks import QUALITY, grouped_remarks, read_remarks
 from chestxpert.report.dataset.samples import samples
 from chestxpert.report.dataset.shift import Shift, prevalence_shifts
-from chestxpert.report.dataset.subject import PARTS, Subject
+from chestxpert.report.dataset.subject import PARTS, BoolArray, Subject
 from chestxpert.report.dataset.thumbnails import Thumbnails
 from chestxpert.report.figure import Figure, Table
 from chestxpert.report.figures_cohort import cooccurrence_figure, matches
@@ -80,6 +79,10 @@ def build_data_report(
             f"{draws}, {seed} and {samples_each}."
         )
     dataset = Dataset.load(folder)
+    if not len(dataset.cohort):
+        raise DataError(
+            f"The cohort in {folder} has no image, so there is nothing to show. Prepare the data set again."
+        )
     path = dataset.folder / REPORT if out is None else Path(out)
     write_text(path, render("data_report.html", _context(dataset, draws, samples_each, seed)))
     return path
@@ -125,16 +128,18 @@ def _figures(subject: Subject, shifts: dict[str, Shift], draws: int) -> dict[str
     return {figure.anchor: figure for figure in figures if figure is not None}
 
 
-def _together(subject: Subject) -> Figure:
-    """The heat map of a study's report, with a table of how far pairs differ from chance."""
+def _together(subject: Subject) -> Figure | None:
+    """The heat map of a study's report, with a table of how far pairs differ from chance; None without pairs."""
     findings = subject.findings
+    if len(findings) < 2:
+        return None
     columns = subject.columns(findings)
     truth, known = subject.truth[:, columns], subject.known[:, columns]
     figure = cooccurrence_figure(findings, truth, known)
     return replace(figure, tables=[*figure.tables, _lift_table(findings, truth, known)])
 
 
-def _lift_table(findings: list[str], truth: Any, known: Any) -> Table:
+def _lift_table(findings: list[str], truth: BoolArray, known: BoolArray) -> Table:
     """How many times as often as by chance two findings come together, among the images where both are known."""
     both, seen = matches(truth, truth), matches(known, known)
     first = matches(truth, known)  # images with the row's finding of which the column's is known

@@ -69,6 +69,8 @@ def combinations_figure(subject: Subject) -> Figure | None:
     Findings that are known of no image at all are left out, so that they do not make every combination unknown.
     """
     findings = [f for f in subject.findings if subject.known[:, subject.labels.index(f)].any()]
+    if not findings:
+        return None
     columns = subject.columns(findings)
     found = combinations(subject.truth[:, columns], subject.known[:, columns])
     if not len(found.counts):
@@ -115,7 +117,7 @@ def _caption(found: Combinations, shown: int) -> str:
 
 
 def _words(findings: Sequence[str], members: BoolArray) -> str:
-    return " + ".join(finding_name(findings[place]) for place in np.flatnonzero(members))
+    return " + ".join(finding_name(findings[place]) for place in np.flatnonzero(members).tolist())
 
 
 def _draw(names: Sequence[str], members: BoolArray, counts: npt.NDArray[np.int64], total: int, frame: Frame) -> Canvas:

@@ -29,7 +29,7 @@ def frequency_figure(subject: Subject) -> Figure:
     tallies = {split: tally for split, tally in tallies.items() if tally.images}
     rows, labels = _rows(subject)
     shares = [share for tally in tallies.values() for label in subject.labels if (share := tally.share(label))]
-    most = max((count for tally in tallies.values() for count in tally.counts.values()), default=1)
+    most = max([10, *(count for tally in tallies.values() for count in tally.counts.values())])
     panels = [
         _log_panel("Images", 0.6, most, _marks(labels, tallies, "images"), lambda value: grouped(value)),
         _log_panel(

@@ -37,13 +37,12 @@ def images_figure(subject: Subject) -> Figure:
         )
         for split, each in numbers.items()
     ]  # fmt: skip
-    rows = [Row(words if words == "1" else f"{words} images") for words in bins]
-    rows[0] = Row("1 image")
+    rows = [Row("1 image" if words == "1" else f"{words} images") for words in bins]
     means = {split: each.mean() for split, each in numbers.items()}
     spoken = "; ".join(f"{SPLITS[split]} {decimal(mean, 2)}" for split, mean in means.items())
     return Figure(
         anchor="fig-images",
-        title="Images per patient",
+        title="How many images a patient has",
         caption=(
             "Share of a split's patients who have so many images. Images of one patient are alike, so many of one "
             "patient tell less than as many of different ones: intervals are drawn over patients for that reason."
@@ -56,7 +55,7 @@ def images_figure(subject: Subject) -> Figure:
 def _numbers(subject: Subject, splits: list[str]) -> npt.NDArray[np.int64]:
     """Number of images of each patient of some splits."""
     rows = subject.rows(splits)
-    return subject.table["patient_id"].iloc[rows].value_counts().to_numpy(dtype=np.int64)
+    return subject.table["patient_id"].iloc[rows].value_counts().to_numpy().astype(np.int64)
 
 
 def _binned(numbers: npt.NDArray[np.int64], bins: list[str]) -> dict[str, int]:

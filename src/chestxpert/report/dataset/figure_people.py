@@ -72,8 +72,9 @@ def people_figure(subject: Subject) -> Figure:
     ]
     rows = [Row(group.words, note=grouped(group.images), strong=not place) for place, group in enumerate(groups)]
     spoken = "; ".join(f"{group.words} {decimal(float(group.ages[2]), 0)}" for group in groups)
-    keys = [Key(_kind(sexes, v), "block", _words(v)) for v in sexes]
-    keys += [Key(_kind(views, v), "block", _words(v)) for v in views if v]
+    keys = [Key(_kind(sexes, v), "block", f"sex: {_words(v)}") for v in sexes if v]
+    keys += [Key(_kind(views, v), "block", f"view: {_words(v)}") for v in views if v]
+    keys += [Key("unsure", "block", _UNKNOWN)] if "" in [*sexes, *views] else []
     return Figure(
         anchor="fig-people",
         title="Age, sex and view by finding",

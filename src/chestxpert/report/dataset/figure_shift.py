@@ -9,10 +9,11 @@ from chestxpert.report.canvas import Canvas
 from chestxpert.report.dataset.shift import ENDLESS, Shift
 from chestxpert.report.figure import Figure, Key, Table, two_widths
 from chestxpert.report.results import finding_name
-from chestxpert.report.rows import Mark, Panel, Row, draw_interval, draw_rows
+from chestxpert.report.rows import Frame, Mark, Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain, percent, signed
 
-_TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+_TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_FEW_TICKS = (0.1, 1.0, 10.0)
 
 
 def shift_figure(shifts: Mapping[str, Shift], draws: int) -> Figure:
@@ -26,8 +27,6 @@ def shift_figure(shifts: Mapping[str, Shift], draws: int) -> Figure:
         How many draws the intervals rest on.
     """
     labels = list(shifts)
-    rows = [Row(finding_name(f), note=f"{_share(s.before)} \N{RIGHTWARDS ARROW} {_share(s.after)}")
-            for f, s in shifts.items()]  # fmt: skip
     points = [100 * value for shift in shifts.values() for value in shift.difference]
     panels = [
         Panel(
@@ -36,6 +35,13 @@ def shift_figure(shifts: Mapping[str, Shift], draws: int) -> Figure:
         ),
         _ratio_panel(labels, shifts),
     ]  # fmt: skip
+
+    def draw(frame: Frame) -> Canvas:
+        # A phone has no room for the shares beside the names; the table has them.
+        notes = ["" if frame.stacked else _before_and_after(shift) for shift in shifts.values()]
+        rows = [Row(finding_name(label), note=note) for label, note in zip(labels, notes, strict=True)]
+        return draw_rows(rows, panels, frame, "" if frame.stacked else "train and val \N{RIGHTWARDS ARROW} test")
+
     clear = [finding_name(label) for label, shift in shifts.items() if shift.clear]
     spoken = "; ".join(f"{finding_name(f)} {_share(s.before)} to {_share(s.after)}" for f, s in shifts.items())
     return Figure(
@@ -48,10 +54,7 @@ def shift_figure(shifts: Mapping[str, Shift], draws: int) -> Figure:
             "without a shift, one would be filled by chance. Where they differ, thresholds chosen on validation and "
             "scores that depend on prevalence, such as average precision, do not carry over to test as they are."
         ),
-        picture=two_widths(
-            lambda frame: draw_rows(rows, panels, frame, "train and val \N{RIGHTWARDS ARROW} test"),
-            f"Share outside of test and in test: {spoken}.", 24,
-        ),
+        picture=two_widths(draw, f"Share outside of test and in test: {spoken}.", 24),
         tables=[_table(shifts)],
         keys=[Key("clear", "square", "interval leaves no shift out"), Key("unclear", "square", "no shift shown")],
     )  # fmt: skip
@@ -61,7 +64,9 @@ def _ratio_panel(labels: list[str], shifts: Mapping[str, Shift]) -> Panel:
     """Panel of ratios on a logarithmic axis that shows factors up to fifty; what lies beyond gets an arrow."""
     logs = [_log(value) for shift in shifts.values() for value in shift.ratio if value == value]
     low, high = max(min([*logs, -0.3]) - 0.05, -1.75), min(max([*logs, 0.3]) + 0.05, 1.75)
-    ticks = [math.log10(tick) for tick in _TICKS if low <= math.log10(tick) <= high]
+    ticks = [
+        math.log10(tick) for tick in (_TICKS if high - low < 1.5 else _FEW_TICKS) if low <= math.log10(tick) <= high
+    ]
     return Panel(
         "Ratio, test over the rest", low, high, _marks(labels, shifts, "ratio"), reference=0.0, room=12,
         tick_words=lambda value, _: f"{10**value:g}", at=ticks,
@@ -87,6 +92,10 @@ def _marks(labels: list[str], shifts: Mapping[str, Shift], what: str) -> Mark:
         canvas.rect(scale(value) - 4, y - 4, 8, 8, f"square {state}", tip=tip)
 
     return mark
+
+
+def _before_and_after(shift: Shift) -> str:
+    return f"{_share(shift.before)} \N{RIGHTWARDS ARROW} {_share(shift.after)}"
 
 
 def _share(value: float) -> str:

@@ -12,7 +12,7 @@ from chestxpert.report.dataset.samples import Picture
 from chestxpert.report.scales import grouped
 
 QUALITY = "quality.csv"
-SHOWN = 12
+SHOWN = 9
 """Remarks of each check that the page shows with pictures; the file has them all."""
 
 CHECKS = {
