@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import yaml
+from report_pages import CHROMIUM, DRIVER, FLAGS
 
 from chestxpert.cohort.table import Cohort, make_table
 from chestxpert.evaluation.comparison import RunResult, compare_runs
@@ -19,6 +21,9 @@ from chestxpert.labels import NIH15
 from chestxpert.recipe import parse_recipe
 from chestxpert.report import build_report
 from chestxpert.taxonomy import study_taxonomy
+
+if TYPE_CHECKING:
+    from selenium import webdriver
 
 # Shares of NIH's train_val images that carry each finding.
 _SHARES = {
@@ -181,3 +186,19 @@ def study_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def study_copy(study_folder: Path, tmp_path: Path) -> Path:
     """A study folder that a test may damage."""
     return Path(shutil.copytree(study_folder, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """Headless Chromium that notes what it asks for; only for tests marked with `IN_A_BROWSER`."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    options.binary_location = str(CHROMIUM)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    yield driver
+    driver.quit()
