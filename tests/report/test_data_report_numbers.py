@@ -23,6 +23,7 @@ from chestxpert.report.dataset.figure_images import images_figure
 from chestxpert.report.dataset.figure_people import people, people_figure
 from chestxpert.report.dataset.figure_presence import presence, presence_figure
 from chestxpert.report.dataset.figure_shift import shift_figure
+from chestxpert.report.dataset.figure_together import together_figure
 from chestxpert.report.dataset.samples import draw_samples
 from chestxpert.report.dataset.shift import ENDLESS, prevalence_shifts
 from chestxpert.report.dataset.subject import PARTS, Subject
@@ -186,6 +187,18 @@ def test_the_heat_map_leaves_out_images_whose_column_is_not_known(partly: Subjec
     assert figure.tables[0].rows[0][2] == percent(alone / sure, 0)
 
 
+def test_lift_is_that_of_the_images_where_both_findings_are_known(partly: Subject) -> None:
+    figure = together_figure(partly)
+    assert figure is not None
+    lifts = {row[0]: dict(zip(figure.tables[1].head, row, strict=True)) for row in figure.tables[1].rows}
+    for a, b in [("Infiltration", "Mass"), ("Mass", "Edema"), ("Effusion", "Atelectasis")]:
+        i, j = partly.columns([a, b])
+        sure = partly.truth[partly.known[:, i] & partly.known[:, j]]
+        expected = (sure[:, i] & sure[:, j]).mean() / (sure[:, i].mean() * sure[:, j].mean())
+        assert lifts[a][b] == lifts[b][a] == f"{expected:.2f}"
+    assert lifts["Mass"]["Hernia"] == "not defined"
+
+
 def resampled(cohort: Cohort, splits: tuple[str, ...], label: str, draws: int, seed: int) -> list[float]:
     """Prevalence in each draw of patients, by putting their images together one patient at a time."""
     part = cohort.table[cohort.table["split"].isin(splits)]
@@ -237,6 +250,7 @@ def test_the_same_prevalence_is_no_shift() -> None:
     assert shift.difference[0] == 0
     assert not shift.clear
     assert "0 of 1 labels" in shift_figure({"A": shift}, 200).caption
+    assert not prevalence_shifts(_one_finding([False] * 9, [False] * 9), 50)["A"].clear
 
 
 def test_without_test_images_there_is_no_shift_to_speak_of() -> None:

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from chestxpert.dataset import Dataset
 from chestxpert.errors import DataError, UsageError
 from chestxpert.files import write_text
@@ -19,18 +17,16 @@ from chestxpert.report.dataset.figure_images import images_figure
 from chestxpert.report.dataset.figure_people import people_figure
 from chestxpert.report.dataset.figure_presence import presence_figure
 from chestxpert.report.dataset.figure_shift import shift_figure
+from chestxpert.report.dataset.figure_together import together_figure
 from chestxpert.report.dataset.left_out import left_out_table
 from chestxpert.report.dataset.remarks import QUALITY, grouped_remarks, read_remarks
 from chestxpert.report.dataset.samples import samples
 from chestxpert.report.dataset.shift import Shift, prevalence_shifts
-from chestxpert.report.dataset.subject import PARTS, BoolArray, Subject
+from chestxpert.report.dataset.subject import PARTS, Subject
 from chestxpert.report.dataset.thumbnails import Thumbnails
-from chestxpert.report.figure import Figure, Table
-from chestxpert.report.figures_cohort import cooccurrence_figure, matches
+from chestxpert.report.figure import Figure
 from chestxpert.report.page import render
 from chestxpert.report.provenance import prepare_command
-from chestxpert.report.results import finding_name
-from chestxpert.report.scales import decimal
 
 REPORT = "report.html"
 DRAWS = 1000
@@ -119,34 +115,10 @@ def _figures(subject: Subject, shifts: dict[str, Shift], draws: int) -> dict[str
     figures = [
         presence_figure(subject),
         frequency_figure(subject),
-        _together(subject),
+        together_figure(subject),
         combinations_figure(subject),
         shift_figure(shifts, draws) if shifts else None,
         people_figure(subject),
         images_figure(subject),
     ]
     return {figure.anchor: figure for figure in figures if figure is not None}
-
-
-def _together(subject: Subject) -> Figure | None:
-    """The heat map of a study's report, with a table of how far pairs differ from chance; None without pairs."""
-    findings = subject.findings
-    if len(findings) < 2:
-        return None
-    columns = subject.columns(findings)
-    truth, known = subject.truth[:, columns], subject.known[:, columns]
-    figure = cooccurrence_figure(findings, truth, known)
-    return replace(figure, tables=[*figure.tables, _lift_table(findings, truth, known)])
-
-
-def _lift_table(findings: list[str], truth: BoolArray, known: BoolArray) -> Table:
-    """How many times as often as by chance two findings come together, among the images where both are known."""
-    both, seen = matches(truth, truth), matches(known, known)
-    first = matches(truth, known)  # images with the row's finding of which the column's is known
-    with np.errstate(invalid="ignore", divide="ignore"):
-        lift = both * seen / (first * first.T)
-    rows = [
-        [finding_name(f), *("" if i == j else decimal(lift[i, j], 2) for j in range(len(findings)))]
-        for i, f in enumerate(findings)
-    ]
-    return Table(["finding", *map(finding_name, findings)], rows, note="Times as often together as by chance (lift)")
