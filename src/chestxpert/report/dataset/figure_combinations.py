@@ -145,9 +145,10 @@ def _draw(names: Sequence[str], members: BoolArray, counts: npt.NDArray[np.int64
 
 
 def _dots(canvas: Canvas, members: BoolArray, pitch: float, y: float, tip: str) -> None:
-    there = np.flatnonzero(members)
-    radius = min(5.0, pitch * 0.36)
-    canvas.line((there[0] + 0.5) * pitch, y, (there[-1] + 0.5) * pitch, y, "joint")
-    for column, present in enumerate(members.tolist()):
-        kind = "member" if present else "no-member"
-        canvas.circle((column + 0.5) * pitch, y, radius if present else radius * 0.62, kind, tip=tip if present else "")
+    middles, radius = (np.arange(len(members)) + 0.5) * pitch, min(5.0, pitch * 0.36)
+    for x in middles[~members].tolist():
+        canvas.circle(x, y, radius * 0.62, "no-member")
+    there = middles[members].tolist()
+    canvas.line(there[0], y, there[-1], y, "joint")
+    for x in there:
+        canvas.circle(x, y, radius, "member", tip=tip)

@@ -56,7 +56,7 @@ def shift_figure(shifts: Mapping[str, Shift], draws: int) -> Figure:
         ),
         picture=two_widths(draw, f"Share outside of test and in test: {spoken}.", 24),
         tables=[_table(shifts)],
-        keys=[Key("clear", "square", "interval leaves no shift out"), Key("unclear", "square", "no shift shown")],
+        keys=[Key("clear", "square", "shift shown"), Key("unclear", "square", "no shift shown")],
     )  # fmt: skip
 
 
