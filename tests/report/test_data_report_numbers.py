@@ -187,6 +187,26 @@ def test_the_heat_map_leaves_out_images_whose_column_is_not_known(partly: Subjec
     assert figure.tables[0].rows[0][2] == percent(alone / sure, 0)
 
 
+def test_a_finding_that_is_never_known_does_not_make_every_other_unsure(partly: Subject) -> None:
+    figure = together_figure(partly)
+    assert figure is not None
+    alone = {row[0]: row[2] for row in figure.tables[0].rows}
+    assert alone["Hernia"] == "not defined"
+    columns = partly.columns([f for f in partly.findings if f != "Hernia"])
+    sure = partly.truth[np.ix_(partly.known[:, columns].all(axis=1), columns)]
+    effusion = sure[sure[:, columns.index(partly.labels.index("Effusion"))]]
+    assert alone["Effusion"] == percent(float((effusion.sum(axis=1) == 1).mean()), 0)
+
+
+def test_a_heat_map_of_many_findings_draws_the_most_frequent_ones() -> None:
+    labels = np.random.default_rng(0).random((300, 25)) < 0.2
+    figure = cooccurrence_figure([f"finding {n}" for n in range(25)], labels)
+    assert "Only the 20 most frequent findings are drawn" in figure.caption
+    assert len(figure.tables[0].rows) == 25
+    assert str(figure.picture).count(">finding 19</text>") == 2 * 2  # a row and a column in each of two widths
+    assert ">finding 20</text>" not in str(figure.picture)
+
+
 def test_lift_is_that_of_the_images_where_both_findings_are_known(partly: Subject) -> None:
     figure = together_figure(partly)
     assert figure is not None

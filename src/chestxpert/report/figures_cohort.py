@@ -15,6 +15,9 @@ from chestxpert.report.scales import Scale, grouped, percent, text_width
 
 SPLITS = {"train": "Training", "val": "Validation", "test": "Test"}
 
+_DRAWN = 20
+"""Findings for which a heat map has room."""
+
 
 def distribution_figure(
     labels: Sequence[str], counts: Mapping[str, Mapping[str, int]], sizes: Mapping[str, int]
@@ -85,14 +88,17 @@ def cooccurrence_figure(
         Columns in the order of `findings`; rows without any finding do not matter.
     known : (N, F) bool array, optional
         Where a label is known, if not everywhere: a share is that of the images where the column's is known, and a
-        finding is alone among those where all are.
+        finding is alone among those where all are that are known of any image.
     """
     counts = matches(labels, labels)
     totals = counts.diagonal()
     shares, alone = _together_and_alone(labels, counts, np.ones_like(labels) if known is None else known)
 
+    shown = min(_DRAWN, len(findings))
+    more = f" Only the {shown} most frequent findings are drawn; the table has all." if shown < len(findings) else ""
+
     def draw(frame: Frame) -> Canvas:
-        return _heat_map(findings, shares, alone, totals, frame)
+        return _heat_map(findings[:shown], shares[:shown, :shown], alone, totals, frame)
 
     table = [
         [finding_name(f), grouped(totals[i]), percent(float(alone[i]), 0)]
@@ -104,7 +110,7 @@ def cooccurrence_figure(
         title="Which findings come together",
         caption=(
             "Read along a row: of all the images with this finding, in every split, how many in a hundred also "
-            "carry the finding of the column. The first column says how many carry this finding alone."
+            "carry the finding of the column. The first column says how many carry this finding alone." + more
         ),
         picture=two_widths(draw, _pairs(findings, shares)),
         tables=[Table(["finding", "images", "alone", *map(finding_name, findings)], table, note="Images with both")],
@@ -120,7 +126,7 @@ def _together_and_alone(
     labels: npt.NDArray[np.bool_], counts: npt.NDArray[np.int64], known: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Share of each finding's images that carry each other one, and share that carry no other."""
-    whole = known.all(axis=1)
+    whole = known[:, known.any(axis=0)].all(axis=1)
     single = (labels & (whole & (labels.sum(axis=1) == 1))[:, None]).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         return counts / matches(labels, known), single / labels[whole].sum(axis=0)
