@@ -10,7 +10,10 @@ import pytest
 from chestxpert import __version__
 from chestxpert.cli.main import build_parser, main
 
-COMMANDS = [[], ["data"], ["data", "prepare"], ["data", "simulate"], ["compare"], ["train"], ["report"], ["recipes"]]
+COMMANDS = [
+    [], ["data"], ["data", "prepare"], ["data", "report"], ["data", "simulate"], ["compare"], ["train"], ["report"],
+    ["recipes"],
+]  # fmt: skip
 HEAVY = {"torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "PIL", "scipy", "sklearn", "jinja2", "tqdm"}
 
 PROBE = """
@@ -94,6 +97,7 @@ def test_several_recipes_go_to_one_option_and_overrides_add_up() -> None:
 
 def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
     from chestxpert.dataset import prepare
+    from chestxpert.report.dataset import build_data_report
     from chestxpert.simulator import simulate
     from chestxpert.study.run import run_study
     from chestxpert.study.stored import write_comparison
@@ -103,6 +107,7 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
         ("data prepare s --out o", prepare, 6),
         ("compare --data d --out o", run_study, 2),
         ("report s", write_comparison, 1),
+        ("data report d", build_data_report, 4),
     ]:
         given = vars(parse(line))
         defaults = {

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import yaml
+from report_pages import CHROMIUM, DRIVER, FLAGS
 
 from chestxpert.cohort.table import Cohort, make_table
+from chestxpert.dataset import prepare
 from chestxpert.evaluation.comparison import RunResult, compare_runs
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.files import write_json
 from chestxpert.labels import NIH15
 from chestxpert.recipe import parse_recipe
 from chestxpert.report import build_report
+from chestxpert.report.dataset import build_data_report
 from chestxpert.taxonomy import study_taxonomy
+
+if TYPE_CHECKING:
+    from selenium import webdriver
 
 # Shares of NIH's train_val images that carry each finding.
 _SHARES = {
@@ -37,6 +44,13 @@ _RECIPES = {
 }
 _PARAMETERS = {"flat": 4_043_023, "cascade": 11_870_112, "shared": 4_071_560}
 TREE = study_taxonomy(NIH15)
+
+QUALITY = """check,image_id,other,value,detail
+near-duplicate,00000002_000.png,00000002_001.png,3,"They differ in 3 of 64 bits."
+undecodable,broken.png,,,"It is neither PNG nor JPEG."
+age,00000005_000.png,,148,"The age is 148 years."
+own-check,00000006_000.png,,0.25,"A check that this version does not know."
+"""
 
 
 def make_cohort(rng: np.random.Generator, *, simulated: bool = False, scale: float = 1.0, without: str = "") -> Cohort:
@@ -181,3 +195,37 @@ def study_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def study_copy(study_folder: Path, tmp_path: Path) -> Path:
     """A study folder that a test may damage."""
     return Path(shutil.copytree(study_folder, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """Headless Chromium that notes what it asks for; only for tests marked with `IN_A_BROWSER`."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    options.binary_location = str(CHROMIUM)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="session")
+def dataset_folder(tiny_nih: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """120 noise images of 40 patients with remarks of quality control and a page; read only, copy it to change it."""
+    source = Path(shutil.copytree(tiny_nih, tmp_path_factory.mktemp("source") / "nih"))
+    (source / "images" / "stray.png").write_bytes((source / "images" / "00000001_000.png").read_bytes())
+    folder = tmp_path_factory.mktemp("datasets") / "tiny"
+    prepare(source, folder, size=32, workers=1)
+    (folder / "quality.csv").write_text(QUALITY, encoding="utf-8")
+    build_data_report(folder, draws=200)
+    return folder
+
+
+@pytest.fixture
+def dataset_copy(dataset_folder: Path, tmp_path: Path) -> Path:
+    """A dataset folder that a test may damage."""
+    return Path(shutil.copytree(dataset_folder, tmp_path / "tiny"))

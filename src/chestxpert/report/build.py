@@ -7,26 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import numpy as np
-
 from chestxpert.cohort.table import SPLITS, Cohort
 from chestxpert.files import write_text
+from chestxpert.report.cohort_table import cohort_table
 from chestxpert.report.confusion_tables import confusion_tables
-from chestxpert.report.figure import Figure, Table
+from chestxpert.report.figure import Figure
 from chestxpert.report.figure_contrasts import contrasts_figure
 from chestxpert.report.figure_costs import costs_figure
 from chestxpert.report.figure_findings import findings_figure
 from chestxpert.report.figure_learning import learning_figure
 from chestxpert.report.figure_recipes import recipes_figure
 from chestxpert.report.figure_tree import tree_figure
-from chestxpert.report.figures_cohort import SPLITS as SPLIT_WORDS
 from chestxpert.report.figures_cohort import cooccurrence_figure, distribution_figure
 from chestxpert.report.figures_curves import Scores, precision_recall_figure, roc_figure
+from chestxpert.report.page import render
 from chestxpert.report.provenance import commands, frozen_recipes, provenance_table, recipe_texts
 from chestxpert.report.read import StudyFolder, read_study
 from chestxpert.report.results import Results, metric_name
-from chestxpert.report.scales import decimal, grouped, percent, signed, typeset
+from chestxpert.report.scales import decimal, grouped, signed
 from chestxpert.taxonomy import Taxonomy
 
 REPORT = "report.html"
@@ -69,22 +67,9 @@ def build_report(study_folder: Path) -> Path:
         If a part of the study is missing or unreadable.
     """
     study = read_study(Path(study_folder))
-    page = _environment().get_template("report.html").render(_context(study))
     path = study.folder / REPORT
-    write_text(path, page)
+    write_text(path, render("report.html", _context(study)))
     return path
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("chestxpert.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["typeset"] = typeset
-    return environment
 
 
 def _context(study: StudyFolder) -> dict[str, Any]:
@@ -184,30 +169,3 @@ def _scores(study: StudyFolder, names: Sequence[str]) -> Scores:
     cohort = study.cohort
     probs = {name: [run.predictions.align(cohort, "test")[0] for run in study.runs[name].values()] for name in names}
     return Scores(cohort.labels(cohort.rows("test")), probs)
-
-
-def cohort_table(cohort: Cohort) -> Table:
-    """Who is in each split: images, patients, views, sex and age."""
-    rows = []
-    for split in SPLITS:
-        part = cohort.table.iloc[cohort.rows(split)]
-        patients = cohort.n_patients(split)
-        ages = part["age"].dropna()
-        rows.append(
-            [
-                SPLIT_WORDS[split],
-                grouped(len(part)),
-                grouped(patients),
-                decimal(len(part) / patients if patients else None, 2),
-                _share(part["view"], "AP"),
-                _share(part["sex"], "F"),
-                decimal(float(np.median(ages)) if len(ages) else None, 0),
-            ]
-        )
-    return Table(["split", "images", "patients", "images a patient", "AP views", "women", "median age"], rows)
-
-
-def _share(values: Any, wanted: str) -> str:
-    """Share of `wanted` among the values that are known."""
-    known = values[values != ""]
-    return percent(float((known == wanted).mean()) if len(known) else None, 0)

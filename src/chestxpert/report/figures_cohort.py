@@ -15,6 +15,9 @@ from chestxpert.report.scales import Scale, grouped, percent, text_width
 
 SPLITS = {"train": "Training", "val": "Validation", "test": "Test"}
 
+_DRAWN = 20
+"""Findings for which a heat map has room."""
+
 
 def distribution_figure(
     labels: Sequence[str], counts: Mapping[str, Mapping[str, int]], sizes: Mapping[str, int]
@@ -32,7 +35,7 @@ def distribution_figure(
     high = max((share for each in shares.values() for share in each.values()), default=0.0) or 1.0
     panels = [
         Panel(
-            f"{words}: {grouped(sizes[split])} images", 0.0, high, _count_bars(labels, counts[split], shares[split]),
+            f"{words}: {grouped(sizes[split])} images", 0.0, high, count_bars(labels, counts[split], shares[split]),
             room=78, tick_words=lambda value, _: f"{100 * value:.0f} %",
         )
         for split, words in SPLITS.items()
@@ -56,11 +59,15 @@ def distribution_figure(
     )
 
 
-def _count_bars(labels: Sequence[str], counts: Mapping[str, int], shares: Mapping[str, float]) -> Mark:
+def count_bars(
+    labels: Sequence[str], counts: Mapping[str, int], shares: Mapping[str, float], unit: str = "images"
+) -> Mark:
+    """Bars of shares, a label a row, each with its number and its share beside it."""
+
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
         label = labels[index]
         x = scale(shares[label])
-        tip = f"{finding_name(label)}: {grouped(counts[label])} images, {percent(shares[label])}"
+        tip = f"{finding_name(label)}: {grouped(counts[label])} {unit}, {percent(shares[label])}"
         canvas.rect(scale(0), y - 5.5, x - scale(0), 11, "bar plain", tip=tip)
         canvas.text(x + 5, y + 4, grouped(counts[label]), "value")
         canvas.text(x + 10 + text_width(grouped(counts[label]), 11), y + 4, percent(shares[label]), "tick")
@@ -68,7 +75,9 @@ def _count_bars(labels: Sequence[str], counts: Mapping[str, int], shares: Mappin
     return mark
 
 
-def cooccurrence_figure(findings: Sequence[str], labels: npt.NDArray[np.bool_]) -> Figure:
+def cooccurrence_figure(
+    findings: Sequence[str], labels: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_] | None = None
+) -> Figure:
     """Heat map: of the images with the row's finding, the share that also carry the column's.
 
     Parameters
@@ -77,15 +86,19 @@ def cooccurrence_figure(findings: Sequence[str], labels: npt.NDArray[np.bool_]) 
         Without 'No Finding', most frequent first.
     labels : (N, F) bool array
         Columns in the order of `findings`; rows without any finding do not matter.
+    known : (N, F) bool array, optional
+        Where a label is known, if not everywhere: a share is that of the images where the column's is known, and a
+        finding is alone among those where all are that are known of any image.
     """
-    counts = labels.astype(np.int64).T @ labels.astype(np.int64)
+    counts = matches(labels, labels)
     totals = counts.diagonal()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shares = counts / totals[:, None]
-        alone = (labels & (labels.sum(axis=1) == 1)[:, None]).sum(axis=0) / totals
+    shares, alone = _together_and_alone(labels, counts, np.ones_like(labels) if known is None else known)
+
+    shown = min(_DRAWN, len(findings))
+    more = f" Only the {shown} most frequent findings are drawn; the table has all." if shown < len(findings) else ""
 
     def draw(frame: Frame) -> Canvas:
-        return _heat_map(findings, shares, alone, totals, frame)
+        return _heat_map(findings[:shown], shares[:shown, :shown], alone, totals, frame)
 
     table = [
         [finding_name(f), grouped(totals[i]), percent(float(alone[i]), 0)]
@@ -97,11 +110,26 @@ def cooccurrence_figure(findings: Sequence[str], labels: npt.NDArray[np.bool_]) 
         title="Which findings come together",
         caption=(
             "Read along a row: of all the images with this finding, in every split, how many in a hundred also "
-            "carry the finding of the column. The first column says how many carry this finding alone."
+            "carry the finding of the column. The first column says how many carry this finding alone." + more
         ),
         picture=two_widths(draw, _pairs(findings, shares)),
         tables=[Table(["finding", "images", "alone", *map(finding_name, findings)], table, note="Images with both")],
     )
+
+
+def matches(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """In how many of N images both a column of `a` and a column of `b` hold, (A, B); float32 counts to 2**24."""
+    return (a.astype(np.float32).T @ b.astype(np.float32)).astype(np.int64)
+
+
+def _together_and_alone(
+    labels: npt.NDArray[np.bool_], counts: npt.NDArray[np.int64], known: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Share of each finding's images that carry each other one, and share that carry no other."""
+    whole = known[:, known.any(axis=0)].all(axis=1)
+    single = (labels & (whole & (labels.sum(axis=1) == 1))[:, None]).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return counts / matches(labels, known), single / labels[whole].sum(axis=0)
 
 
 def _heat_map(

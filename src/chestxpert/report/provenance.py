@@ -30,7 +30,7 @@ _NAMES = {
     "dtype": "number format",
     "system": "operating system",
 }
-_NIH = (
+NIH = (
     "NIH ChestX-ray14, provided by the NIH Clinical Center, https://nihcc.app.box.com/v/ChestXray-NIHCC "
     "(Wang et al., ChestX-ray8, CVPR 2017, pp. 3462-3471)"
 )
@@ -69,7 +69,7 @@ def provenance_table(study: StudyFolder) -> Table:
     if "dataset" in settings:
         rows.append(["data set", str(settings["dataset"])])
     if (study.cohort.table["source"] == "nih").any():
-        rows.append(["images", _NIH])
+        rows.append(["images", NIH])
     known = {name: _agreed([_flat(run.environment) for run in runs.values()]) for name, runs in study.runs.items()}
     keys = dict.fromkeys(key for values in known.values() for key in values)
     rows += [[_NAMES.get(key, _words(key)), _by_recipe({n: v.get(key, "") for n, v in known.items()})] for key in keys]
@@ -139,7 +139,7 @@ def commands(study: StudyFolder) -> list[tuple[str, str]]:
     folder = shlex.quote(str(study.folder))
     recorded = str(study.settings.get("command") or "").strip()
     found = []
-    preparing = _prepare_command(study.settings)
+    preparing = prepare_command(study.settings)
     if preparing:
         found.append((_PREPARE_SIMULATED if study.cohort.simulated else _PREPARE, preparing))
     if recorded:
@@ -153,14 +153,14 @@ def commands(study: StudyFolder) -> list[tuple[str, str]]:
     return found
 
 
-def _prepare_command(settings: Mapping[str, Any]) -> str:
+def prepare_command(settings: Mapping[str, Any]) -> str:
     """The line that makes the data set from its source; empty where the study does not record it."""
     prepared = settings.get("prepared")
     if not isinstance(prepared, Mapping):
         return ""
     source = prepared.get("source")
-    path = source.get("path") if isinstance(source, Mapping) else source
-    if not path:
+    paths = source_paths(source if isinstance(source, Mapping) else {"path": source})
+    if not paths:
         return ""
     arguments = prepared.get("arguments")
     asked = arguments if isinstance(arguments, Mapping) else {}
@@ -171,7 +171,13 @@ def _prepare_command(settings: Mapping[str, Any]) -> str:
         for word in (f"--{key.replace('_', '-')}", str(asked[key]))
     ]
     out = str(settings.get("dataset") or "DATASET")
-    return shlex.join(["chestxpert", "data", "prepare", str(path), "--out", out, *options])
+    return shlex.join(["chestxpert", "data", "prepare", *paths, "--out", out, *options])
+
+
+def source_paths(source: Mapping[str, Any]) -> list[str]:
+    """The folders or archives that a data set was prepared from; empty if it does not say."""
+    paths = source.get("path") or source.get("paths") or []
+    return [str(paths)] if isinstance(paths, str) else [str(path) for path in paths]
 
 
 def _into_new_folder(recorded: str) -> str:
