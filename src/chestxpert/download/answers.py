@@ -76,6 +76,8 @@ def refuse_failure(response: httpx.Response) -> None:
 
 def refuse_wrong_start(file: RemoteFile, head: bytes, host: str) -> None:
     """Raise Again if what an answer begins with cannot be the beginning of `file`."""
+    if not head:
+        raise Again(f"{host} sends an empty file")
     if head.lstrip()[:1] == b"<":
         title = _TITLE.search(head)
         called = f" ('{title[1].decode('utf-8', 'replace')[:80]}')" if title else ""

@@ -94,6 +94,7 @@ def _threads(
                 told.put(_Ended(number, jobs[number](Line(told.put, stop)), None))
             except BaseException as error:
                 told.put(_Ended(number, None, error))
+                stop.set()  # here, so that this thread does not begin another job before the waiting one has heard
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(jobs)))]
     for thread in threads:

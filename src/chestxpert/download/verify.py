@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from chestxpert.download.catalogue import RemoteFile
+from chestxpert.errors import DownloadError
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -48,12 +49,14 @@ def feed(md5: _Hash, path: Path, done: Callable[[int], None]) -> None:
 
 
 def verify(file: RemoteFile, path: Path, done: Callable[[int], None]) -> Verdict:
-    """Check the file that lies at `path`."""
+    """Check the file that lies at `path`; DownloadError if it cannot be read at all."""
     md5 = new_md5()
     try:
         feed(md5, path, done)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         return Verdict(f"it cannot be unzipped ({error})")
+    except OSError as error:
+        raise DownloadError(f"{path} cannot be read ({error}). Make it readable, or move it away.") from error
     return judge(file, md5.hexdigest(), path)
 
 

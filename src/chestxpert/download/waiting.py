@@ -47,5 +47,5 @@ class Patience:
         Between half and all of an exponentially growing time, so that several downloads that were cut at one moment
         do not all come back at one moment; at least what the server asked for, within `longest`.
         """
-        backoff = min(self.ceiling, self.first * 2.0 ** (failures - 1)) * rng.uniform(0.5, 1.0)
+        backoff = min(self.ceiling, self.first * 2.0 ** min(failures - 1, 60)) * rng.uniform(0.5, 1.0)
         return backoff if asked is None else max(backoff, min(max(asked, 0.0), self.longest))
