@@ -58,7 +58,10 @@ def test_parts_of_it(complete: Path, capsys: pytest.CaptureFixture[str]) -> None
         ("--only boxes", "There is: labels, images."),
         ("--workers 0", "is at least 1, but got 0"),
         ("--only labels --archives 1", "Leave one of both out."),
-        ("--mirror ftp://example.org", "begins with https:// or http://, but got 'ftp://example.org'"),
+        (
+            "--mirror ftp://example.org",
+            "A mirror is a URL such as https://example.org/nih, but got 'ftp://example.org'",
+        ),
     ],
 )
 def test_wrong_use(line: str, words: str, complete: Path, capsys: pytest.CaptureFixture[str]) -> None:

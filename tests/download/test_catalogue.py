@@ -83,7 +83,10 @@ def test_a_mirror_replaces_every_address() -> None:
         ({"archives": [0]}, "numbered 1 to 12, but got 0"),
         ({"archives": [13]}, "numbered 1 to 12, but got 13"),
         ({"only": "boxes"}, "There is: labels, images"),
-        ({"mirror": "example.org/nih"}, "begins with https:// or http://"),
+        ({"mirror": "example.org/nih"}, "A mirror is a URL such as"),
+        ({"mirror": "http://"}, "A mirror is a URL such as"),
+        ({"mirror": "http://[1"}, "A mirror is a URL such as"),
+        ({"mirror": "http://a:99999/"}, "A mirror is a URL such as"),
     ],
 )
 def test_wishes_that_cannot_be(wishes: dict[str, object], words: str) -> None:

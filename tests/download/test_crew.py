@@ -56,8 +56,10 @@ def test_a_failure_stops_the_others_and_is_raised() -> None:
 def test_a_job_that_hangs_is_left_behind() -> None:
     """It would keep Ctrl-C waiting until its read times out."""
     over = threading.Event()
+    lines: list[Line] = []
 
     def hanging(line: Line) -> None:
+        lines.append(line)
         line.note("begun")
         over.wait(60)
 
@@ -66,5 +68,6 @@ def test_a_job_that_hangs_is_left_behind() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         at_once([hanging], 1, lambda count: None, interrupt)
-    assert not over.is_set()
+    with pytest.raises(Stopped):
+        lines[0].go_on_or_stop()
     over.set()

@@ -121,9 +121,11 @@ def test_without_marks_a_change_is_noticed_by_the_size(net: Download) -> None:
         net.server.files[NAME] = newer
 
     net.server.ways[NAME] = [cut_and_change]
-    net.run(replace(net.files[0], md5s=(hashlib.md5(newer).hexdigest(),)))
+    progress = Noted()
+    net.run(replace(net.files[0], md5s=(hashlib.md5(newer).hexdigest(),)), progress=progress)
     assert net.path(NAME).read_bytes() == newer
     assert net.server.ranges(NAME) == [None, "bytes=9000-", None]
+    assert "the file has changed on the server meanwhile" in progress.notes[-1]
 
 
 def test_a_server_that_ignores_range_begins_anew(net: Download) -> None:
@@ -142,12 +144,22 @@ def test_a_server_that_ignores_range_and_cuts_at_the_same_place_is_given_up(net:
     assert len(net.server.asked) == 4
 
 
+def test_coming_as_far_as_before_is_no_progress(net: Download) -> None:
+    net.serve(NAME, DATA)
+    net.server.ways[NAME] = [whole_cut(9_000), whole_cut(1_000)] * 50
+    with pytest.raises(DownloadError):
+        net.run()
+    assert len(net.server.asked) == 4
+
+
 @pytest.mark.parametrize("lie", ["bytes 0-19999/20000", "bytes 8999-19999/20000", "elephants 9000-19999/20000", ""])
 def test_a_part_that_does_not_begin_where_it_must_is_not_used(lie: str, net: Download) -> None:
     net.serve(NAME, DATA)
     net.server.ways[NAME] = [cut(9_000), sends(DATA[:11_000], 206, Content_Range=lie)]
-    net.run()
+    progress = Noted()
+    net.run(progress=progress)
     assert net.path(NAME).read_bytes() == DATA
+    assert "the file has changed on the server meanwhile" in progress.notes[-1]
     assert net.server.ranges(NAME) == [None, "bytes=9000-", None]
 
 
@@ -430,3 +442,20 @@ def test_a_weak_mark_promises_nothing_and_is_not_sent(net: Download) -> None:
     net.run()
     assert net.server.asked[1][1]["if-range"] == "Tue, 15 Nov 2022 12:45:26 GMT"
     assert net.path(NAME).read_bytes() == DATA
+
+
+def test_settings_of_the_environment_that_cannot_be_used(net: Download, monkeypatch: pytest.MonkeyPatch) -> None:
+    net.serve(NAME, DATA)
+    monkeypatch.setenv("HTTPS_PROXY", "bogus://proxy")
+    with pytest.raises(DownloadError, match="proxy or certificate settings of the environment cannot be used"):
+        net.run()
+
+
+def test_a_password_in_the_address_is_not_told(net: Download) -> None:
+    file = net.serve(NAME, DATA)
+    address = net.server.url(NAME).replace("http://", "http://someone:secret@")
+    net.server.ways[NAME] = [status(404)]
+    with pytest.raises(DownloadError) as caught:
+        net.run(replace(file, urls=(address,)))
+    assert "secret" not in str(caught.value)
+    assert net.server.url(NAME) in str(caught.value)

@@ -71,7 +71,7 @@ def refuse_failure(response: httpx.Response) -> None:
     told = f"{response.request.url.host} answers {status} {response.reason_phrase}".rstrip()
     if status in _TEMPORARY:
         raise Again(told, asked=retry_after(response))
-    raise Never(f"{told} to {response.request.url}")
+    raise Never(f"{told} to {response.request.url.copy_with(userinfo=b'')}")
 
 
 def refuse_wrong_start(file: RemoteFile, head: bytes, host: str) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from chestxpert.download.contents import boxes_problem, entries_problem, list_problem
 from chestxpert.errors import UsageError
@@ -142,11 +143,19 @@ def choose(
     numbers = sorted(set(range(1, len(ARCHIVES) + 1) if archives is None else archives))
     if wrong := [number for number in numbers if not 1 <= number <= len(ARCHIVES)]:
         raise UsageError(f"Archives are numbered 1 to {len(ARCHIVES)}, but got {wrong[0]}.")
-    if mirror is not None and not mirror.startswith(("http://", "https://")):
-        raise UsageError(f"A mirror is a URL that begins with https:// or http://, but got '{mirror}'.")
+    if mirror is not None and not _is_web_address(mirror):
+        raise UsageError(f"A mirror is a URL such as https://example.org/nih, but got '{mirror}'.")
     labels = [] if only == "images" else list(LABELS)
     images = [] if only == "labels" else [ARCHIVES[number - 1] for number in numbers]
     return [file if mirror is None else file.at(mirror) for file in (*labels, *images)]
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def archive_numbers(text: str) -> list[int]:
