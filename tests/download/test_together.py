@@ -314,9 +314,9 @@ def test_progress_takes_back_what_was_thrown_away(five: Download) -> None:
         handler.begin(200, len(body), ETag='"other"')
         handler.wfile.write(body)
 
-    five.files[5] = replace(five.files[5], urls=(five.server.url("first"), *five.files[5].urls))
-    five.server.files["first"] = NAMES
-    five.server.ways["first"] = [cut(10), status(404)]
+    five.files[2] = replace(five.files[2], urls=(five.server.url("first"), *five.files[2].urls))
+    five.server.files["first"] = DATA["images_003.tar.gz"]
+    five.server.ways["first"] = [cut(5_000), status(404)]
     five.server.ways["images_004.tar.gz"] = [cut(5_000), other_file]
     five.server.ways["images_005.tar.gz"] = [lambda handler, body: cut(15_000)(handler, body[:-1] + b"?"), stall(3_000)]
     five.run(progress=Counted())
