@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
@@ -13,7 +14,7 @@ Result = TypeVar("Result")
 _LOOK_UP = 0.5
 """Seconds after which a waiting thread looks up, so that Ctrl-C is noticed on every system."""
 _FAREWELL = 1.0
-"""Seconds given to threads to notice that they shall end; one that hangs in a read notices before it writes."""
+"""Seconds given to all threads to notice that they shall end; one that hangs in a read notices before it writes."""
 
 
 class Stopped(Exception):  # noqa: N818 - a request, not an error
@@ -103,5 +104,6 @@ def _threads(
         yield
     finally:
         stop.set()
+        until = time.monotonic() + _FAREWELL
         for thread in threads:
-            thread.join(_FAREWELL)
+            thread.join(max(0.0, until - time.monotonic()))
