@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loopback import Download, Server, serving
+from loopback import ARCHIVES, LIST, NAMES, Download, Server, serving
 
 
 @pytest.fixture(autouse=True)
@@ -26,3 +26,12 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def net(server: Server, tmp_path: Path) -> Download:
     return Download(server, tmp_path / "nih")
+
+
+@pytest.fixture
+def five(net: Download) -> Download:
+    """Five archives and a label file."""
+    for name, data in ARCHIVES.items():
+        net.serve(name, data)
+    net.serve(LIST, NAMES)
+    return net

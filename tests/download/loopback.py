@@ -228,3 +228,15 @@ class Download:
     def names(self) -> list[str]:
         """Everything that is in the folder, hidden or not."""
         return sorted(path.name for path in self.folder.iterdir())
+
+
+ARCHIVES = {f"images_{number:03d}.tar.gz": archive_bytes(number, 3_000 * number) for number in range(1, 6)}
+LIST = "test_list.txt"
+NAMES = b"00000001_000.png\n00000002_000.png\n"
+
+
+def assert_all_there(net: Download) -> None:
+    """Five archives and a label file, and nothing else."""
+    assert net.names() == sorted([*ARCHIVES, LIST])
+    for name, data in {**ARCHIVES, LIST: NAMES}.items():
+        assert net.path(name).read_bytes() == data

@@ -1,9 +1,7 @@
 """Many files: what is there is kept, the disk is looked at first, and one failure is not the failure of all."""
 
-import gzip
 import io
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -13,34 +11,14 @@ import time
 from collections import namedtuple
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from loopback import Download, Handler, Noted, archive_bytes, cut, stall, status
+from loopback import ARCHIVES, LIST, NAMES, Download, Handler, assert_all_there, cut, stall, status
 
 from chestxpert.cli.progress import Lines
-from chestxpert.download.catalogue import RemoteFile
 from chestxpert.errors import DataError, DownloadError
 from chestxpert.folders import locked
 from chestxpert.progress import Progress
-
-DATA = {f"images_{number:03d}.tar.gz": archive_bytes(number, 3_000 * number) for number in range(1, 6)}
-LIST = "test_list.txt"
-NAMES = b"00000001_000.png\n00000002_000.png\n"
-
-
-@pytest.fixture
-def five(net: Download) -> Download:
-    for name, data in DATA.items():
-        net.serve(name, data)
-    net.serve(LIST, NAMES)
-    return net
-
-
-def assert_all_there(net: Download) -> None:
-    assert net.names() == sorted([*DATA, LIST])
-    for name, data in {**DATA, LIST: NAMES}.items():
-        assert net.path(name).read_bytes() == data
 
 
 def test_all_files_come_and_a_second_run_asks_for_nothing(five: Download) -> None:
@@ -52,23 +30,6 @@ def test_all_files_come_and_a_second_run_asks_for_nothing(five: Download) -> Non
     assert five.server.asked == []
     assert (len(again.fetched), len(again.there_before)) == (0, 6)
     assert list(again.files) == five.files
-
-
-def test_a_second_run_verifies_byte_by_byte(five: Download) -> None:
-    """Same size, same time of change: only the bytes tell."""
-    five.run()
-    path = five.path("images_003.tar.gz")
-    times = path.stat().st_mtime_ns
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
-    os.utime(path, ns=(times, times))
-    five.server.asked.clear()
-    progress = Noted()
-    five.run(progress=progress)
-    assert_all_there(five)
-    assert [name for name, _ in five.server.asked] == ["images_003.tar.gz"]
-    [note] = progress.notes
-    assert note.startswith("images_003.tar.gz was there, but its MD5 is ")
-    assert note.endswith("It is fetched anew.")
 
 
 def test_one_that_fails_does_not_stop_the_others(five: Download) -> None:
@@ -100,7 +61,7 @@ def test_as_many_at_once_as_asked_for(five: Download) -> None:
         handler.begin(200, len(body))
         handler.wfile.write(body)
 
-    for name in DATA:
+    for name in ARCHIVES:
         five.server.ways[name] = [slowly]
     five.run(workers=2)
     assert most == 2
@@ -111,7 +72,7 @@ Usage = namedtuple("Usage", "total used free")
 
 
 def test_the_disk_is_looked_at_before_anything_is_fetched(five: Download, monkeypatch: pytest.MonkeyPatch) -> None:
-    needed = sum(map(len, DATA.values())) + len(NAMES)
+    needed = sum(map(len, ARCHIVES.values())) + len(NAMES)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(10**9, 0, needed - 1_000))
     with pytest.raises(DownloadError) as caught:
         five.run()
@@ -126,7 +87,7 @@ def test_what_is_there_needs_no_room(five: Download, monkeypatch: pytest.MonkeyP
     five.server.ways["images_002.tar.gz"] = [cut(2_500)] + [cut(0)] * 3
     with pytest.raises(DownloadError):
         five.run(five.files[1])
-    needed = sum(map(len, DATA.values())) + len(NAMES) - 3_000 - 2_500
+    needed = sum(map(len, ARCHIVES.values())) + len(NAMES) - 3_000 - 2_500
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(10**9, 0, needed))
     five.run()
     assert_all_there(five)
@@ -166,7 +127,7 @@ def test_ctrl_c_leaves_parts_to_go_on_from(five: Download) -> None:
     five.server.ways["images_001.tar.gz"] = [trouble]
     with pytest.raises(KeyboardInterrupt):
         five.run(five.files[4], five.files[0], progress=Interrupted(), stall=5)
-    assert part.read_bytes() == DATA["images_005.tar.gz"][:7_000]
+    assert part.read_bytes() == ARCHIVES["images_005.tar.gz"][:7_000]
     five.run()
     assert_all_there(five)
     assert five.server.ranges("images_005.tar.gz") == [None, "bytes=7000-"]
@@ -182,7 +143,7 @@ KILLED = """
 
 
 def test_a_process_that_is_killed_is_gone_on_from(five: Download) -> None:
-    for name in DATA:
+    for name in ARCHIVES:
         five.server.ways[name] = [stall(2_900)]
     wanted = json.dumps([(file.name, file.md5s[0], file.size) for file in five.files])
     child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(KILLED), five.server.url(), five.folder, wanted])
@@ -192,85 +153,11 @@ def test_a_process_that_is_killed_is_gone_on_from(five: Download) -> None:
         time.sleep(0.02)
     child.send_signal(signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
-    assert not set(five.names()) & set(DATA), "a half file has its final name"
+    assert not set(five.names()) & set(ARCHIVES), "a half file has its final name"
     five.server.ways.clear()
     five.run()
     assert_all_there(five)
     assert five.server.ranges("images_001.tar.gz") == [None, "bytes=2900-"]
-
-
-def test_a_half_archive_of_another_program_is_gone_on_from(five: Download) -> None:
-    five.folder.mkdir()
-    five.path("images_05.tar.gz").write_bytes(DATA["images_005.tar.gz"][:8_000])  # as NIH's own script names it
-    named = replace(five.files[4], also=("images_05.tar.gz",))
-    progress = Noted()
-    five.run(named, progress=progress)
-    assert five.names() == ["images_005.tar.gz"]
-    assert five.path("images_005.tar.gz").read_bytes() == DATA["images_005.tar.gz"]
-    assert five.server.ranges("images_005.tar.gz") == ["bytes=8000-"]
-    assert progress.notes[0].endswith("It is taken as the first 8.0 kB of 15.0 kB.")
-
-
-def test_a_short_file_that_is_no_beginning_costs_one_fetch(five: Download) -> None:
-    five.folder.mkdir()
-    five.path("images_005.tar.gz").write_bytes(b"<html>not found</html>")
-    five.run(five.files[4])
-    assert five.path("images_005.tar.gz").read_bytes() == DATA["images_005.tar.gz"]
-    assert five.server.ranges("images_005.tar.gz") == ["bytes=22-", None]
-
-
-def test_somebodys_own_label_file_is_kept(five: Download) -> None:
-    five.folder.mkdir()
-    for text in ("mine", "mine too"):
-        five.path(LIST).write_text(text)
-        five.run(five.files[5])
-    assert five.names() == [LIST, f"{LIST}.wrong", f"{LIST}.wrong1"]
-    assert five.path(f"{LIST}.wrong").read_text() == "mine"
-    assert five.path(f"{LIST}.wrong1").read_text() == "mine too"
-    assert five.path(LIST).read_bytes() == NAMES
-
-
-def test_a_gzipped_label_file_counts_as_there(five: Download) -> None:
-    five.folder.mkdir()
-    file = replace(five.files[5], also=(f"{LIST}.gz",))
-    zipped = five.path(f"{LIST}.gz")
-    zipped.write_bytes(gzip.compress(NAMES))
-    assert list(five.run(file).there_before) == [file]
-    assert five.server.asked == []
-    zipped.write_bytes(gzip.compress(NAMES)[:-3])
-    assert list(five.run(file).fetched) == [file]
-    assert five.names() == [LIST, f"{LIST}.gz.wrong"]
-
-
-def test_a_label_file_of_unknown_sum_is_accepted_for_its_contents_and_that_is_said(net: Download) -> None:
-    def problem(text: str) -> str | None:
-        return None if text.split() == NAMES.decode().split() else "it has other names"
-
-    file = net.serve(LIST, NAMES, problem)
-    net.server.files[LIST] = b"\xef\xbb\xbf" + NAMES.replace(b"\n", b"\r\n")
-    for report in (net.run(), net.run()):
-        assert report.files[file].by_contents
-        assert f"{LIST} has an MD5 that nobody has recorded" in report.summary()
-    net.path(LIST).unlink()
-    net.server.files[LIST] = b"00000003_000.png\n"
-    with pytest.raises(DownloadError, match=r"expected .*, and it has other names"):
-        net.run()
-    net.server.files[LIST] = b"\xff\xfe"
-    with pytest.raises(DownloadError, match="and it is no text"):
-        net.run()
-
-
-def test_a_file_that_cannot_be_read_is_not_thrown_away(five: Download, monkeypatch: pytest.MonkeyPatch) -> None:
-    five.run()
-
-    def unreadable(self: Path, mode: str = "r", **keywords: object) -> object:
-        raise OSError(5, "Input/output error", str(self))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", unreadable)
-        with pytest.raises(DownloadError, match=r"cannot be read .*Input/output error"):
-            five.run()
-    assert_all_there(five)
 
 
 def test_the_summary_says_what_is_there_and_what_is_next(five: Download) -> None:
@@ -315,12 +202,12 @@ def test_progress_takes_back_what_was_thrown_away(five: Download) -> None:
         handler.wfile.write(body)
 
     five.files[2] = replace(five.files[2], urls=(five.server.url("first"), *five.files[2].urls))
-    five.server.files["first"] = DATA["images_003.tar.gz"]
+    five.server.files["first"] = ARCHIVES["images_003.tar.gz"]
     five.server.ways["first"] = [cut(5_000), status(404)]
     five.server.ways["images_004.tar.gz"] = [cut(5_000), other_file]
     five.server.ways["images_005.tar.gz"] = [lambda handler, body: cut(15_000)(handler, body[:-1] + b"?"), stall(3_000)]
     five.run(progress=Counted())
-    total = sum(map(len, DATA.values())) + len(NAMES)
+    total = sum(map(len, ARCHIVES.values())) + len(NAMES)
     assert told == [(total, total)]
 
 
@@ -332,13 +219,4 @@ def test_the_catalogue_is_looked_for_under_the_mirror(five: Download, monkeypatc
     monkeypatch.setattr(catalogue, "LABELS", tuple(elsewhere[5:]))
     report = download(five.folder, mirror=five.server.url().rstrip("/"))
     assert_all_there(five)
-    assert [file.name for file in report.files] == [LIST, *DATA]
-
-
-def test_a_remote_file_is_found_under_its_own_name_first(tmp_path: Path) -> None:
-    file = RemoteFile("a.csv", (), (), 0, also=("a.csv.gz",))
-    assert file.find(tmp_path) is None
-    (tmp_path / "a.csv.gz").write_bytes(b"")
-    assert file.find(tmp_path) == tmp_path / "a.csv.gz"
-    (tmp_path / "a.csv").write_bytes(b"")
-    assert file.find(tmp_path) == tmp_path / "a.csv"
+    assert [file.name for file in report.files] == [LIST, *ARCHIVES]
