@@ -20,7 +20,7 @@ LEVELS = [
     {"dataset"},
     {"prepare"},
     {"pixels", "simulator"},
-    {"cohort"},
+    {"cohort", "download"},
     {"recipe"},
     {"strict_yaml", "taxonomy"},
     {"labels"},

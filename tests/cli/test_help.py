@@ -11,10 +11,13 @@ from chestxpert import __version__
 from chestxpert.cli.main import build_parser, main
 
 COMMANDS = [
-    [], ["data"], ["data", "prepare"], ["data", "report"], ["data", "simulate"], ["compare"], ["train"], ["report"],
+    [], ["data"], ["data", "download"], ["data", "prepare"], ["data", "report"], ["data", "simulate"],
+    ["compare"], ["train"], ["report"],
     ["recipes"],
 ]  # fmt: skip
-HEAVY = {"torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "PIL", "scipy", "sklearn", "jinja2", "tqdm"}
+HEAVY = {
+    "torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "PIL", "scipy", "sklearn", "jinja2", "tqdm", "httpx",
+}  # fmt: skip
 
 PROBE = """
 import json, sys
@@ -97,12 +100,14 @@ def test_several_recipes_go_to_one_option_and_overrides_add_up() -> None:
 
 def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
     from chestxpert.dataset import prepare
+    from chestxpert.download import download
     from chestxpert.report.dataset import build_data_report
     from chestxpert.simulator import simulate
     from chestxpert.study.run import run_study
     from chestxpert.study.stored import write_comparison
 
     for line, function, needed in [
+        ("data download d", download, 4),
         ("data simulate --out o", simulate, 7),
         ("data prepare s --out o", prepare, 6),
         ("compare --data d --out o", run_study, 2),
