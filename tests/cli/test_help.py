@@ -10,7 +10,10 @@ import pytest
 from chestxpert import __version__
 from chestxpert.cli.main import build_parser, main
 
-COMMANDS = [[], ["data"], ["data", "prepare"], ["data", "simulate"], ["compare"], ["train"], ["report"], ["recipes"]]
+COMMANDS = [
+    [], ["data"], ["data", "prepare"], ["data", "simulate"], ["data", "oversample"], ["compare"], ["train"], ["report"],
+    ["recipes"],
+]  # fmt: skip
 HEAVY = {"torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "PIL", "scipy", "sklearn", "jinja2", "tqdm"}
 
 PROBE = """
@@ -64,6 +67,9 @@ def test_half_a_command_prints_help_and_is_wrong_use(command: list[str], capsys:
         ("data prepare x --out y --split patient", "There is: auto, official, random."),
         ("data prepare x --out y --val-fraction 2", "is a number from 0 to 1, but got 2"),
         ("data simulate --out y --difficulty hard", "takes a number, but got 'hard'"),
+        ("data oversample x --out y --copies Hernia", "such as Hernia=1005, but got 'Hernia'"),
+        ("data oversample x --out y --copies Hernia=0", "such as Hernia=1005"),
+        ("data oversample x --out y --target 0.1 --like-study", "not allowed with argument --target"),
         ("compare --data x --out y --frezee", "'--frezee' is not understood. Did you mean '--freeze'?"),
         ("compare --data x --out y --see 3", "Did you mean '--seeds'?"),
         ("compare --data x --out y --seeds 0", "is at least 1, but got 0"),
@@ -93,6 +99,7 @@ def test_several_recipes_go_to_one_option_and_overrides_add_up() -> None:
 
 
 def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
+    from chestxpert.copies import oversample_to_disk
     from chestxpert.dataset import prepare
     from chestxpert.simulator import simulate
     from chestxpert.study.run import run_study
@@ -101,6 +108,7 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
     for line, function, needed in [
         ("data simulate --out o", simulate, 7),
         ("data prepare s --out o", prepare, 6),
+        ("data oversample d --out o", oversample_to_disk, 7),
         ("compare --data d --out o", run_study, 2),
         ("report s", write_comparison, 1),
     ]:
