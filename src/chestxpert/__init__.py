@@ -7,9 +7,6 @@ A research tool, not a medical device. Importing this package imports nothing he
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from chestxpert.torch_data import ChestXrayDataset, MultiSourceDataset
-
 __version__ = "0.1.0"
 __all__ = ["ChestXrayDataset", "MultiSourceDataset", "__version__"]
 
@@ -17,10 +14,14 @@ _LENT = {"ChestXrayDataset": "chestxpert.torch_data", "MultiSourceDataset": "che
 """Names that this package lends from the rooms above it, so that no room has to be known to use them."""
 
 
-def __getattr__(name: str) -> object:
-    if name not in _LENT:
-        raise AttributeError(f"module 'chestxpert' has no attribute '{name}'")
-    return getattr(_import_module(_LENT[name]), name)
+if TYPE_CHECKING:
+    from chestxpert.torch_data import ChestXrayDataset, MultiSourceDataset
+else:  # hidden from type checkers, to which a module with __getattr__ has every name there is
+
+    def __getattr__(name: str) -> object:
+        if name not in _LENT:
+            raise AttributeError(f"module 'chestxpert' has no attribute '{name}'")
+        return getattr(_import_module(_LENT[name]), name)
 
 
 def __dir__() -> list[str]:
