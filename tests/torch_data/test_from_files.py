@@ -14,6 +14,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from chestxpert import ChestXrayDataset
+from chestxpert.cohort.textfiles import read_text
 from chestxpert.dataset import prepare
 from chestxpert.errors import ChestXpertError, DataError, LabelError, UsageError
 from chestxpert.labels import CXRLT20, NIH15
@@ -56,11 +57,10 @@ def test_real_radiographs_come_out_as_the_store_has_them(nih_originals: Path, ni
     (tmp_path / "nih" / "images").mkdir(parents=True)
     for path in nih_originals.glob("*.png"):
         (tmp_path / "nih" / "images" / path.name).symlink_to(path)
-    (path,) = nih_tables.glob("Data_Entry_2017*.csv")
     names = {image.name for image in nih_originals.glob("*.png")}
-    header, *rows = path.read_text().splitlines()
+    header, *rows = read_text(nih_tables / "Data_Entry_2017_v2020.csv.gz").splitlines()
     ours = [row for row in rows if row.partition(",")[0] in names]
-    (tmp_path / "nih" / path.name).write_text("\n".join([header, *ours]) + "\n")
+    (tmp_path / "nih" / "Data_Entry_2017_v2020.csv").write_text("\n".join([header, *ours]) + "\n")
     prepare(tmp_path / "nih", tmp_path / "data", size=64, split="random", workers=1)
     files = ChestXrayDataset.from_files(tmp_path / "nih", size=64)
     assert len(files) == 17
