@@ -193,9 +193,10 @@ def cohort_table(cohort: Cohort) -> Table:
         part = cohort.table.iloc[cohort.rows(split)]
         patients = cohort.n_patients(split)
         ages = part["age"].dropna()
+        copies = int((part["origin"] != "").sum())
         rows.append(
             [
-                SPLIT_WORDS[split],
+                SPLIT_WORDS[split] + (f", {grouped(copies)} augmented copies among them" if copies else ""),
                 grouped(len(part)),
                 grouped(patients),
                 decimal(len(part) / patients if patients else None, 2),
