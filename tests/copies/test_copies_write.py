@@ -95,7 +95,7 @@ def test_what_cannot_be_reached_is_told(prepared: Dataset, tmp_path: Path) -> No
     before = prepared.cohort.counts("train")
     told = "\n".join(report.notes)
     assert "No training image carries Edema" in told
-    assert f"each of its {before['Hernia']} images is copied 1 times already" in told
+    assert f"each of its {before['Hernia']} images is copied once already" in told
     assert "note: Hernia stays at" in report.summary()
 
 

@@ -17,6 +17,7 @@ from chestxpert import ChestXrayDataset
 from chestxpert.cohort.textfiles import read_text
 from chestxpert.dataset import prepare
 from chestxpert.errors import ChestXpertError, DataError, LabelError, UsageError
+from chestxpert.imbalance import masked_bce
 from chestxpert.labels import CXRLT20, NIH15
 
 
@@ -129,6 +130,15 @@ def test_unknown_labels_weigh_nothing(folder: Path) -> None:
     rest = ",".join("0" for _ in NIH15.labels[1:])
     path = table(folder, f"{header}\na.png,1,{rest}\nb.jpg,0,{rest}\nc.png,-1,{rest}\n")
     assert ChestXrayDataset.from_files(path, folder).pos_weight()[0] == 1.0  # one to one; as a negative it were 2
+
+
+def test_unknown_labels_reach_no_gradient_through_the_masked_loss(folder: Path) -> None:
+    targets = ChestXrayDataset.from_files(numbers(folder, "0,1,-1,,0,0,0,0,0,0,0,0,0,0,1"), folder)[0][1][None]
+    logits = torch.zeros(1, 15, requires_grad=True)
+    masked_bce(logits, targets, ~targets.isnan()).backward()
+    assert logits.grad is not None
+    assert torch.equal(logits.grad == 0, targets.isnan())
+    assert torch.nn.functional.binary_cross_entropy_with_logits(logits, targets).isnan()
 
 
 def test_labels_of_another_label_space(folder: Path) -> None:

@@ -76,8 +76,8 @@ class CopyWriter:
     ) -> None:
         """Write the image of each copy of `table`, made from the row of `pixels` that stands at its place in `rows`.
 
-        The files are the same whatever the number of `workers`, which are threads: two do some 1.4 times as much as
-        one on two cores.
+        The files are the same whatever the number of `workers`. They are threads: PyTorch and zlib work outside the
+        interpreter's lock, and processes would each import PyTorch first.
         """
         for folder in {(self.folder / name).parent for name in table.ids}:
             folder.mkdir(parents=True, exist_ok=True)

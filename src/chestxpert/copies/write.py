@@ -211,8 +211,8 @@ def _notes(before: Mapping[str, int], after: Mapping[str, int], wanted: Mapping[
             yield f"No training image carries {name}, so there is nothing to copy."
         else:
             yield (
-                f"{name} stays at {after[name]:,} of {goal:,}: each of its {before[name]:,} images is copied {most} "
-                "times already. More copies of the same few patients teach little."
+                f"{name} stays at {after[name]:,} of {goal:,}: each of its {before[name]:,} images is copied "
+                f"{'once' if most == 1 else f'{most} times'} already. More copies of the same few patients teach little."
             )
 
 
