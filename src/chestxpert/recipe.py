@@ -113,20 +113,6 @@ class Augment:
             _require(0 <= value <= 0.5, f"augment.{name} is a share of 0 to 0.5", value)
 
 
-def augment_from(items: Iterable[str], origin: str) -> Augment:
-    """Augmentation from ``key=value`` texts such as ``rotate=5``; keys that are not given have their default.
-
-    Raises
-    ------
-    RecipeError
-        With the key, what it got and what it takes.
-    """
-    values: dict[str, Any] = {}
-    for item in items:
-        _override(values, item)
-    return build(Augment, values, origin)
-
-
 @dataclass(frozen=True)
 class Optimizer:
     """AdamW with linear warm-up and cosine decay, both counted in steps.

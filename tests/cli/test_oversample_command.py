@@ -69,6 +69,8 @@ def test_without_a_data_set_no_next_step_is_named(
         (["--augment", "rotate=90"], 2, "0 to 45 degrees"),
         (["--augment", "vflip=true"], 2, "unknown key 'vflip'"),
         (["--augment", "rotate"], 2, "key=value"),
+        (["--augment", "rotate=3", "rotate=4"], 2, "each key once"),
+        (["--augment", "rotate=[3"], 2, "no valid YAML"),
         (["--copies", "Hernia=1", "--copies", "Hernia=2"], 2, "each finding once"),
         (["--copies", "Herna=1"], 1, "Did you mean 'Hernia'"),
         (["--target", "0"], 2, "between 0 and 1"),

@@ -79,8 +79,7 @@ def finding_count(text: str) -> tuple[str, int]:
 def run(arguments: argparse.Namespace) -> str:
     """Write the copies; returns what was made."""
     from chestxpert.cli.progress import progress_on_stderr
-    from chestxpert.copies import oversample_to_disk
-    from chestxpert.recipe import augment_from
+    from chestxpert.copies import augment_from, oversample_to_disk
 
     report = oversample_to_disk(
         arguments.dataset,
