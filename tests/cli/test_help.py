@@ -12,8 +12,7 @@ from chestxpert.cli.main import build_parser, main
 
 COMMANDS = [
     [], ["data"], ["data", "download"], ["data", "prepare"], ["data", "report"], ["data", "simulate"],
-    ["compare"], ["train"], ["report"],
-    ["recipes"],
+    ["data", "oversample"], ["compare"], ["train"], ["report"], ["recipes"],
 ]  # fmt: skip
 HEAVY = {
     "torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "PIL", "scipy", "sklearn", "jinja2", "tqdm", "httpx",
@@ -70,6 +69,9 @@ def test_half_a_command_prints_help_and_is_wrong_use(command: list[str], capsys:
         ("data prepare x --out y --split patient", "There is: auto, official, random."),
         ("data prepare x --out y --val-fraction 2", "is a number from 0 to 1, but got 2"),
         ("data simulate --out y --difficulty hard", "takes a number, but got 'hard'"),
+        ("data oversample x --out y --copies Hernia", "such as Hernia=1005, but got 'Hernia'"),
+        ("data oversample x --out y --copies Hernia=0", "such as Hernia=1005"),
+        ("data oversample x --out y --target 0.1 --like-study", "not allowed with argument --target"),
         ("compare --data x --out y --frezee", "'--frezee' is not understood. Did you mean '--freeze'?"),
         ("compare --data x --out y --see 3", "Did you mean '--seeds'?"),
         ("compare --data x --out y --seeds 0", "is at least 1, but got 0"),
@@ -99,6 +101,7 @@ def test_several_recipes_go_to_one_option_and_overrides_add_up() -> None:
 
 
 def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
+    from chestxpert.copies import oversample_to_disk
     from chestxpert.dataset import prepare
     from chestxpert.download import download
     from chestxpert.report.dataset import build_data_report
@@ -110,6 +113,7 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
         ("data download d", download, 4),
         ("data simulate --out o", simulate, 7),
         ("data prepare s --out o", prepare, 6),
+        ("data oversample d --out o", oversample_to_disk, 7),
         ("compare --data d --out o", run_study, 2),
         ("report s", write_comparison, 1),
         ("data report d", build_data_report, 4),

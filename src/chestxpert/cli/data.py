@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chestxpert.cli import data_download, data_prepare, data_report, data_simulate
+from chestxpert.cli import data_download, data_oversample, data_prepare, data_report, data_simulate
 from chestxpert.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ EPILOG = """
       chestxpert data prepare ~/nih --out data/nih
       chestxpert data report data/nih
       chestxpert data simulate --out data/drawn --images 1200
+      chestxpert data oversample data/nih --out data/copies
 """
 
 
@@ -27,7 +28,7 @@ def add_to(commands: Commands) -> None:
     """Add the group and its commands to the command line."""
     parser: Parser = commands.add_parser(
         "data",
-        help="download, prepare or simulate radiographs and labels",
+        help="download, prepare or simulate radiographs and labels, or copy rare ones",
         description=DESCRIPTION,
         epilog=EPILOG,
     )
@@ -37,3 +38,4 @@ def add_to(commands: Commands) -> None:
     data_prepare.add_to(inner)
     data_report.add_to(inner)
     data_simulate.add_to(inner)
+    data_oversample.add_to(inner)

@@ -1,7 +1,16 @@
 """What fights the long tail: which rows are trained on, what each weighs, and the loss."""
 
 from chestxpert.imbalance.losses import LOSSES, LossFunction, masked_bce
-from chestxpert.imbalance.sampling import oversample, rare_findings, thin
+from chestxpert.imbalance.sampling import oversample, oversample_by_counts, rare_findings, thin
 from chestxpert.imbalance.weights import pos_weight
 
-__all__ = ["LOSSES", "LossFunction", "masked_bce", "oversample", "pos_weight", "rare_findings", "thin"]
+__all__ = [
+    "LOSSES",
+    "LossFunction",
+    "masked_bce",
+    "oversample",
+    "oversample_by_counts",
+    "pos_weight",
+    "rare_findings",
+    "thin",
+]

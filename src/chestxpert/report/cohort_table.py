@@ -29,9 +29,10 @@ def cohort_table(cohort: Cohort, parts: Parts | None = None) -> Table:
         part = cohort.table[cohort.table["split"].isin(splits)]
         patients = int(part["patient_id"].nunique())
         ages = part["age"].dropna()
+        copies = int((part["origin"] != "").sum())
         rows.append(
             [
-                words,
+                words + (f", {grouped(copies)} augmented copies among them" if copies else ""),
                 grouped(len(part)),
                 grouped(patients),
                 decimal(len(part) / patients if patients else None, 2),

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from chestxpert.report.figure import Table
+from chestxpert.report.oversampling import oversample_command
 from chestxpert.report.read import StudyFolder
 
 _PER_RUN = ("seed",)
@@ -39,6 +40,7 @@ NIH = (
 _NEW_FOLDER = "studies/again"
 _PREPARE_OPTIONS = ("labels", "size", "split", "val_fraction", "seed")
 _PREPARE = "the data set, from the folder with the tables and the images"
+_COPY = "augmented copies of its training images, and the data set that has them"
 _PREPARE_SIMULATED = (
     "the data set, from a folder of simulated images: drawings that chestxpert data simulate made, no radiographs"
 )
@@ -139,9 +141,12 @@ def commands(study: StudyFolder) -> list[tuple[str, str]]:
     folder = shlex.quote(str(study.folder))
     recorded = str(study.settings.get("command") or "").strip()
     found = []
-    preparing = prepare_command(study.settings)
+    original, copying = oversample_command(study.settings)
+    preparing = prepare_command({**study.settings, "dataset": original} if copying else study.settings)
     if preparing:
         found.append((_PREPARE_SIMULATED if study.cohort.simulated else _PREPARE, preparing))
+    if copying:
+        found.append((_COPY, copying))
     if recorded:
         again = "the whole study, as it was asked for; --out names a new folder, since none is overwritten"
         found.append((again, _into_new_folder(recorded)))
