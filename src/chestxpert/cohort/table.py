@@ -222,7 +222,8 @@ def make_table(
     frame = pd.DataFrame(front)
     frame["age"] = frame["age"].astype(np.float64)
     findings = pd.DataFrame(labels, columns=list(label_space.labels), index=frame.index, dtype=np.bool_)
-    for column in () if known is None else np.flatnonzero(~known.all(axis=0)):
-        label = label_space.labels[column]
-        findings[label] = findings[label].astype("boolean").mask(~known[:, column])
+    if known is not None:
+        for column in np.flatnonzero(~known.all(axis=0)):
+            label = label_space.labels[column]
+            findings[label] = findings[label].astype("boolean").mask(~known[:, column])
     return pd.concat([frame, findings], axis=1)

@@ -106,12 +106,12 @@ def _point_decisions(scored: Scored, decisions: BoolArray) -> Values:
 def _drawn_decisions(scored: Scored, decisions: BoolArray, draws: PatientDraws) -> Values:
     """As `_point_decisions`, from weighted counts: all of these metrics are ratios of sums over images."""
     along_tree = draws.totals(hierarchical_counts(scored.truth, decisions, scored.taxonomy, scored.known))
-    truth, counted = scored.truth, np.ones(len(decisions), dtype=np.bool_)
+    truth, told = scored.truth, np.ones((len(decisions), 1), dtype=np.bool_)
     if scored.known is not None:
-        truth, decisions, counted = truth & scored.known, decisions & scored.known, scored.known.any(axis=1)
+        truth, decisions, told = truth & scored.known, decisions & scored.known, scored.known
     hits, decided, held = (draws.totals(images) for images in (truth & decisions, decisions, truth))
-    exact = (truth == decisions).all(axis=1) & counted
-    images = draws.totals(np.column_stack([exact, counted]))
+    counted = told.any(axis=1)
+    images = draws.totals(np.column_stack([(truth == decisions).all(axis=1) & counted, counted]))
     return {
         "precision": np.where(held > 0, ratio(hits, decided), np.nan),
         "recall": ratio(hits, held),

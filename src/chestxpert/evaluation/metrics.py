@@ -170,10 +170,10 @@ def exact_match(truth: npt.ArrayLike, decisions: npt.ArrayLike, known: npt.Array
     """Share of the images whose every known label is decided rightly, among those with any; NaN without images."""
     held, decided = _pair(truth, decisions, "decisions")
     mask = known_columns(known, held.shape)
-    right, counted = held == decided, np.ones(len(held), dtype=np.bool_)
-    if mask is not None:
-        right, counted = right | ~mask, mask.any(axis=1)
-    return float(ratio((right.all(axis=1) & counted).sum(), counted.sum()))
+    if mask is None:
+        return float(ratio((held == decided).all(axis=1).sum(), len(held)))
+    right, counted = ((held == decided) | ~mask).all(axis=1), mask.any(axis=1)
+    return float(ratio((right & counted).sum(), counted.sum()))
 
 
 def brier(truth: npt.ArrayLike, probs: npt.ArrayLike, known: npt.ArrayLike | None = None) -> FloatArray:

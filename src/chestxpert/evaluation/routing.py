@@ -110,7 +110,7 @@ def node_confusion(
         result[node] = {
             "decision": taxonomy.decision_of(node).name,
             "given_parent": _counts(targets[asked, column], own[asked, column]),
-            "routed": _counts(targets[counted, column], own[np.ix_(counted, path)].all(axis=1)),
+            "routed": _counts(targets[counted, column], np.asarray(own[counted][:, path].all(axis=1))),
         }
     return result
 

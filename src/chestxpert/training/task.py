@@ -57,8 +57,8 @@ class Task:
 
     def unlearnt(self, rows: IntArray) -> tuple[str, ...]:
         """Outputs that training on `rows` cannot teach, since the answer is known on none of them."""
-        taught = self.known[rows].any(axis=0)
-        return tuple(name for name, once in zip(self.outputs, taught, strict=True) if not once)
+        taught = np.asarray(self.known[rows].any(axis=0))
+        return tuple(name for name, once in zip(self.outputs, taught.tolist(), strict=True) if not once)
 
 
 def sigmoid(logits: FloatArray) -> FloatArray:
@@ -69,7 +69,7 @@ def sigmoid(logits: FloatArray) -> FloatArray:
 def flat_task(labels: BoolArray, space: LabelSpace, known: BoolArray | None = None) -> Task:
     """One network, one logit a label, every row with a known label."""
     known = np.ones_like(labels) if known is None else known
-    return Task("flat", space.labels, len(space), labels, known, known.any(axis=1), labels, known, sigmoid)
+    return Task("flat", space.labels, len(space), labels, known, np.asarray(known.any(axis=1)), labels, known, sigmoid)
 
 
 def shared_task(labels: BoolArray, tree: Taxonomy, known: BoolArray | None = None) -> Task:
@@ -81,7 +81,7 @@ def shared_task(labels: BoolArray, tree: Taxonomy, known: BoolArray | None = Non
         head=tree,
         targets=tree.targets(labels, known),
         known=mask,
-        eligible=mask.any(axis=1),
+        eligible=np.asarray(mask.any(axis=1)),
         scored=labels,
         scored_known=np.ones_like(labels) if known is None else known,
         to_probs=tree.marginals,
