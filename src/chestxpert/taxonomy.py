@@ -219,12 +219,13 @@ class Taxonomy:
         -------
         (N, M) bool array in node order
         """
-        targets, mask = self.targets(labels, known), self.known(labels, known)
+        targets = self.targets(labels, known)
+        mask = np.ones_like(targets)
         for decision in self.decisions:
             if decision.parent is not None:
                 parent = targets[:, self.nodes.index(decision.parent)]
-                mask[:, self.columns(decision.name)] &= parent[:, None]
-        return mask
+                mask[:, self.columns(decision.name)] = parent[:, None]
+        return mask if known is None else mask & self.known(labels, known)
 
     def _any_below(self, labels: BoolArray) -> BoolArray:
         """(N, M): whether the node is a labelled finding, or has one below it."""

@@ -84,8 +84,10 @@ def test_a_flat_run_has_no_hard_metrics(cohort: Cohort, tree: Taxonomy, make_pre
 
 @pytest.fixture(scope="module")
 def partly(scored: Scored, hide: Callable[..., np.ndarray]) -> Scored:
-    """`scored` with 30 % of its labels unknown."""
-    return replace(scored, known=hide(scored.truth, NIH15, 0.3, seed=1))
+    """`scored` with 30 % of its labels unknown, and all of some images."""
+    known = hide(scored.truth, NIH15, 0.3, seed=1)
+    known[::9] = False
+    return replace(scored, known=known)
 
 
 def test_drawn_metrics_with_unknown_labels_equal_the_plain_ones_on_repeated_rows(

@@ -131,3 +131,10 @@ def test_what_is_unknown_is_counted_and_left_out(
     assert result["test"]["defined"]["brier"] == {"n_defined": 14, "n_undefined": 1}
     assert result["thresholds"]["labels"]["Edema"] == {"threshold": 0.5, "fallback": True}
     assert result["test"]["tree"]["findings"]["Edema"]["n"] == 0
+    routed = evaluate_run(make_predictions(cohort, tree=tree), partly, tree)["test"]["tree"]
+    told = tree.known(truth, known)
+    for column, node in enumerate(tree.nodes):
+        assert sum(routed["nodes"][node]["routed"].values()) == told[:, column].sum()
+    assert {name: entry["n"] for name, entry in routed["findings"].items()} == {
+        name: partly.counts("test")[name] for name in NIH15.findings
+    }

@@ -9,7 +9,7 @@ from chestxpert.cohort.table import Cohort
 from chestxpert.errors import PredictionsError
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.scored import Operating, Scored
-from chestxpert.evaluation.thresholds import best_f1_threshold
+from chestxpert.evaluation.thresholds import best_f1_threshold, node_thresholds
 from chestxpert.labels import NIH15
 from chestxpert.taxonomy import Taxonomy
 
@@ -95,6 +95,11 @@ def test_unknown_validation_labels_have_no_say_in_a_threshold(
         expected = best_f1_threshold(truth[known[:, k], k], probs[known[:, k], k])
         assert operating.labels.fallback[k] == (expected is None) == (label == "Hernia")
         assert operating.labels.values[k] == (0.5 if expected is None else expected)
+    given_parent = made.align(partly, "val")[1]
+    assert given_parent is not None
+    assert operating.nodes is not None
+    np.testing.assert_array_equal(operating.nodes.values, node_thresholds(truth, given_parent, tree, known).values)
+    assert (operating.nodes.values != node_thresholds(truth, given_parent, tree).values).any()
     scored = Scored.of(made, partly, "test", operating, tree)
     assert scored.known is not None
     np.testing.assert_array_equal(scored.known, partly.known(partly.rows("test")))

@@ -10,6 +10,7 @@ import pytest
 from chestxpert.cohort.table import Cohort
 from chestxpert.labels import NIH15
 from chestxpert.report import build_report, summary_text
+from chestxpert.report.build import Counts
 from chestxpert.report.results import Results
 
 
@@ -189,6 +190,10 @@ def test_what_is_unknown_is_said_and_left_out_of_every_share(
     found = Page(build_report(folder))
     cohort = Cohort.load(folder / "cohort.parquet")
     unknown = int((~cohort.known()).sum())
+    rows = cohort.rows("test")
+    for label, share in Counts.of(cohort).shares("test").items():
+        told = cohort.known(rows)[:, NIH15.index(label)]
+        assert share == (cohort.labels(rows)[told, NIH15.index(label)].mean() if told.any() else 0)
     thin = "\N{NARROW NO-BREAK SPACE}"
     assert f"{unknown:,} of {cohort.known().size:,} labels are unknown".replace(",", thin) in found.text
     assert "Not learnt: Hernia (flat-basic)." in " ".join(found.text.split())

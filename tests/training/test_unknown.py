@@ -219,6 +219,22 @@ def test_where_only_no_finding_is_known_the_root_of_the_tree_is_learnt(
     assert check_recipe(tiny_recipe("flat-basic"), only_root, seed=0) == NIH15.findings
 
 
+def test_without_a_known_no_finding_a_flat_network_does_not_learn_it(
+    tiny_dataset: Dataset, tiny_recipe: MakeRecipe
+) -> None:
+    """And a tree cannot begin: no image says whether there is any finding at all."""
+    whole = tiny_dataset.cohort
+    known = np.ones((len(whole), len(NIH15)), dtype=bool)
+    known[whole.rows("train")] = False
+    known[whole.rows("train"), NIH15.index("Edema")] = True
+    absent = with_known(whole, known)
+    assert not absent.labels(whole.rows("train")).any()  # the tiny data set has no Edema
+    expected = tuple(label for label in NIH15.labels if label != "Edema")
+    assert check_recipe(tiny_recipe("flat-basic"), absent, seed=0) == expected
+    with pytest.raises(RunError, match="leaves 0 training rows to network 'shared'"):
+        check_recipe(tiny_recipe("hierarchical-shared"), absent, seed=0)
+
+
 def test_too_few_rows_that_tell_is_an_error(tiny_dataset: Dataset, tiny_recipe: MakeRecipe) -> None:
     cohort = known_but(tiny_dataset.cohort, tiny_dataset.cohort.rows("train"))
     with pytest.raises(RunError, match=r"0 training rows to network 'flat'.*or data with more known labels"):

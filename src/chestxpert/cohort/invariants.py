@@ -28,9 +28,17 @@ def check_table(table: pd.DataFrame, label_space: LabelSpace, columns: Sequence[
 
 def boolean_array(columns: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Label columns as an array of their shape, False where a label is unknown."""
-    if (columns.dtypes == np.bool_).all():
-        return columns.to_numpy(dtype=np.bool_)
-    return columns.to_numpy(dtype=np.bool_, na_value=False)
+    values = columns.to_numpy()
+    return values if values.dtype == np.bool_ else columns.to_numpy(dtype=np.bool_, na_value=False)
+
+
+def missing_array(columns: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Where label columns hold nothing, as an array of their shape."""
+    missing = np.zeros(columns.shape, dtype=np.bool_)
+    for position, dtype in enumerate(columns.dtypes):
+        if dtype != np.bool_:
+            missing[:, position] = columns.iloc[:, position].isna()
+    return missing
 
 
 def check_patients_apart(patients: pd.Series, split: pd.Series) -> None:
@@ -83,8 +91,8 @@ def _check_no_finding(table: pd.DataFrame, label_space: LabelSpace) -> None:
         return
     image_ids, findings = table["image_id"].to_numpy(), table[list(label_space.findings)]
     none = boolean_array(table[[label_space.no_finding]])[:, 0]
-    unknown = table[label_space.no_finding].isna().to_numpy()
-    any_finding, any_unknown = boolean_array(findings).any(axis=1), findings.isna().to_numpy().any(axis=1)
+    unknown = missing_array(table[[label_space.no_finding]])[:, 0]
+    any_finding, any_unknown = boolean_array(findings).any(axis=1), missing_array(findings).any(axis=1)
     unsaid = image_ids[any_finding & unknown]
     if len(unsaid):
         raise CohortError(

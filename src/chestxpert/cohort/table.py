@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from chestxpert.cohort.invariants import boolean_array, check_table
+from chestxpert.cohort.invariants import boolean_array, check_table, missing_array
 from chestxpert.errors import CohortError, LabelError
 from chestxpert.files import replace_when_whole
 from chestxpert.labels import LabelSpace
@@ -88,13 +88,13 @@ class Cohort:
 
     def known(self, rows: npt.ArrayLike | None = None) -> npt.NDArray[np.bool_]:
         """Whether each of those labels is known, shape (N, K): all True in a cohort without unknown labels."""
-        known = ~self.table[list(self.label_space.labels)].isna().to_numpy()
+        known = ~missing_array(self.table[list(self.label_space.labels)])
         return known if rows is None else known[np.asarray(rows)]
 
     @cached_property
     def all_known(self) -> bool:
         """Whether every label of every image is known."""
-        return not self.table[list(self.label_space.labels)].isna().to_numpy().any()
+        return not missing_array(self.table[list(self.label_space.labels)]).any()
 
     def rows(self, split: str) -> npt.NDArray[np.int64]:
         """Positions of the rows of `split`, ascending; CohortError if there is no such split."""

@@ -36,13 +36,13 @@ def _pair(truth: npt.ArrayLike, other: npt.ArrayLike, what: str) -> tuple[BoolAr
 
 
 def known_columns(known: npt.ArrayLike | None, shape: tuple[int, ...]) -> BoolArray | None:
-    """`known` checked against the shape of the truth; None, for all of it, stays None."""
+    """`known` checked against the shape of the truth; None where that is all of it, so that nothing need be masked."""
     if known is None:
         return None
     mask = np.asarray(known, dtype=np.bool_)
     if mask.shape != shape:
         raise PredictionsError(f"What is known must have the shape of the truth, {shape}, but got {mask.shape}.")
-    return mask
+    return None if mask.all() else mask
 
 
 def _each_label(

@@ -54,6 +54,10 @@ class Counts:
         known = {split: cohort.known_counts(split) for split in SPLITS}
         return cls(labels, findings, by_split, known, {split: len(cohort.rows(split)) for split in SPLITS})
 
+    def shares(self, split: str) -> dict[str, float]:
+        """Share of the images of a split that carry each label, among those that tell; 0 where none does."""
+        return {label: self.by_split[split][label] / max(self.known[split][label], 1) for label in self.labels}
+
 
 def build_report(study_folder: Path) -> Path:
     """Draw the report of a compared study.
@@ -163,8 +167,7 @@ def _tree(study: StudyFolder) -> Taxonomy | None:
 def _figures(study: StudyFolder) -> dict[str, Figure]:
     """Every figure that this study has, by anchor, in the order of the page."""
     results, cohort, counts = study.results, study.cohort, Counts.of(study.cohort)
-    tested = counts.by_split["test"]
-    share = {label: tested[label] / max(counts.known["test"][label], 1) for label in counts.labels}
+    tested, share = counts.by_split["test"], counts.shares("test")
     columns = [cohort.label_space.index(label) for label in counts.labels]
     scores = _scores(study, results.best)
     tree = _tree(study)

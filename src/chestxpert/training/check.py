@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from chestxpert.cohort.table import Cohort
 from chestxpert.errors import LabelError, RecipeError, RunError
 from chestxpert.recipe import Recipe
-from chestxpert.taxonomy import Taxonomy, taxonomy
+from chestxpert.taxonomy import taxonomy
 from chestxpert.training.rows import training_rows
 from chestxpert.training.task import tasks_for
 
@@ -44,15 +42,5 @@ def check_recipe(recipe: Recipe, cohort: Cohort, seed: int) -> tuple[str, ...]:
     if cohort.all_known:
         return ()
     untaught = {output for task in tasks for output in task.unlearnt(rows[task.name])}
-    return _labels_behind(untaught, tree if recipe.hierarchical else None, cohort)
-
-
-def _labels_behind(outputs: Collection[str], tree: Taxonomy | None, cohort: Cohort) -> tuple[str, ...]:
-    """Labels whose probability any of `outputs` has a part in: those on the label's path, in a tree."""
-    space = cohort.label_space
-    paths = {label: {label} for label in space.labels}
-    if tree is not None:
-        paths = {finding: {*tree.ancestors(finding), finding} for finding in space.findings}
-        if space.no_finding is not None:
-            paths[space.no_finding] = {tree.nodes[0]}
-    return tuple(label for label in space.labels if not paths[label].isdisjoint(outputs))
+    # The inner nodes of a tree need no look: a row that teaches a finding teaches every node above it too.
+    return tuple(label for label in cohort.label_space.labels if label in untaught)
