@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import yaml
+from report_cohort import make_cohort
 from report_pages import CHROMIUM, DRIVER, FLAGS
 
-from chestxpert.cohort.table import Cohort, make_table
+from chestxpert.cohort.table import Cohort
 from chestxpert.dataset import prepare
 from chestxpert.evaluation.comparison import RunResult, compare_runs
 from chestxpert.evaluation.predictions import Predictions
@@ -27,13 +28,6 @@ from chestxpert.taxonomy import study_taxonomy
 if TYPE_CHECKING:
     from selenium import webdriver
 
-# Shares of NIH's train_val images that carry each finding.
-_SHARES = {
-    "Infiltration": 0.16, "Effusion": 0.10, "Atelectasis": 0.096, "Nodule": 0.054, "Mass": 0.047,
-    "Consolidation": 0.033, "Pneumothorax": 0.030, "Pleural_Thickening": 0.026, "Cardiomegaly": 0.020,
-    "Emphysema": 0.016, "Edema": 0.016, "Fibrosis": 0.0145, "Pneumonia": 0.010, "Hernia": 0.004,
-}  # fmt: skip
-_SIZES = {"train": 1600, "val": 400, "test": 900}
 _RECIPES = {
     "flat-basic": ("flat", 1.25, ""),
     "flat-weighted": ("flat", 1.30, "loss: {pos_weight: balanced}"),
@@ -51,41 +45,6 @@ undecodable,broken.png,,,"It is neither PNG nor JPEG."
 age,00000005_000.png,,148,"The age is 148 years."
 own-check,00000006_000.png,,0.25,"A check that this version does not know."
 """
-
-
-def make_cohort(rng: np.random.Generator, *, simulated: bool = False, scale: float = 1.0, without: str = "") -> Cohort:
-    """Patients of one to five images; some findings come together more often than by chance."""
-    images, patients, splits, rows = [], [], [], []
-    for split, size in _SIZES.items():
-        while len([s for s in splits if s == split]) < size * scale:
-            patient = f"{len(set(patients)) + 1:08d}"
-            ill = rng.gamma(1.0)
-            for number in range(rng.integers(1, 6)):
-                images.append(f"{patient}_{number:03d}.png")
-                patients.append(patient)
-                splits.append(split)
-                rows.append(_findings(rng, ill))
-    labels = np.array(rows)
-    if without:
-        labels[np.array(splits) == "test", NIH15.index(without)] = False
-    labels[:, NIH15.index("No Finding")] = ~labels[:, :14].any(axis=1)
-    count = len(images)
-    table = make_table(
-        images, patients, labels, NIH15, split=splits, source="simulated" if simulated else "nih",
-        view=rng.choice(["PA", "AP"], count), sex=rng.choice(["M", "F"], count), age=rng.integers(18, 90, count),
-    )  # fmt: skip
-    return Cohort(table, NIH15)
-
-
-def _findings(rng: np.random.Generator, ill: float) -> np.ndarray:
-    row = np.zeros(len(NIH15), dtype=np.bool_)
-    for finding, share in _SHARES.items():
-        row[NIH15.index(finding)] = rng.random() < min(share * (0.4 + 0.6 * ill), 0.9)
-    if row[NIH15.index("Effusion")] and rng.random() < 0.35:
-        row[NIH15.index("Atelectasis")] = True
-    if row[NIH15.index("Edema")] and rng.random() < 0.3:
-        row[NIH15.index("Infiltration")] = True
-    return row
 
 
 def make_predictions(cohort: Cohort, architecture: str, skill: float, seed: int) -> Predictions:
@@ -131,13 +90,16 @@ def make_study(
     scale: float = 1.0,
     without: str = "",
     draws: int = 400,
+    hide: Callable[[np.ndarray], np.ndarray] | None = None,
+    not_learnt: tuple[str, ...] = (),
 ) -> Path:
     """Study folder with everything `compare` writes but the report.
 
-    `without` names a finding that no test image carries, `scale` shrinks the cohort.
+    `without` names a finding that no test image carries, `scale` shrinks the cohort, `hide` says which labels are
+    known, and `not_learnt` names those that the flat recipes could not learn.
     """
     rng = np.random.default_rng(7)
-    cohort = make_cohort(rng, simulated=simulated, scale=scale, without=without)
+    cohort = make_cohort(rng, simulated=simulated, scale=scale, without=without, hide=hide)
     study: dict[str, list[RunResult]] = {}
     for place, name in enumerate(recipes):
         architecture, skill, extra = _RECIPES[name]
@@ -155,7 +117,8 @@ def make_study(
             write_json(run / "cost.json", cost)
             write_json(run / "environment.json", _environment(cohort, seed))
             predictions.save(run / "predictions.parquet")
-            study.setdefault(name, []).append(RunResult(seed, predictions, architecture, cost))
+            untaught = not_learnt if architecture == "flat" else ()
+            study.setdefault(name, []).append(RunResult(seed, predictions, architecture, cost, untaught))
     cohort.save(folder / "cohort.parquet")
     write_json(folder / "comparison.json", compare_runs(study, cohort, TREE, draws=draws))
     settings = {

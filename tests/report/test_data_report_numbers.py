@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
+from report_cohort import make_cohort
 
 from chestxpert.cohort.source import read_source, split_source
 from chestxpert.cohort.table import Cohort, make_table
@@ -29,7 +30,6 @@ from chestxpert.report.dataset.shift import ENDLESS, prevalence_shifts
 from chestxpert.report.dataset.subject import PARTS, Subject
 from chestxpert.report.figures_cohort import cooccurrence_figure
 from chestxpert.report.scales import grouped, percent, signed
-from conftest import make_cohort
 
 
 class PartlyKnown(Cohort):

@@ -3,9 +3,9 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 
+from chestxpert.cohort.table import Cohort, make_table
 from chestxpert.dataset import Dataset
 from chestxpert.errors import DataError
 from chestxpert.labels import LabelSpace
@@ -15,22 +15,11 @@ SPACE = LabelSpace("two", ("Mass", "Hernia"), no_finding=None)
 
 
 def test_a_label_that_the_table_leaves_open_is_nan() -> None:
-    table = pd.DataFrame(
-        {
-            "image_id": ["a", "b", "c"],
-            "patient_id": ["1", "1", "2"],
-            "split": "train",
-            "origin": "",
-            "Mass": pd.array([True, pd.NA, False], dtype="boolean"),
-            "Hernia": [False, True, True],
-        }
-    )
-    labels = table[["Mass", "Hernia"]].fillna(False).to_numpy(dtype=bool)
-    cohort = SimpleNamespace(
-        table=table, label_space=SPACE, labels=lambda: labels, simulated=False,
-        image_ids=table["image_id"].to_numpy(dtype=object), patients=table["patient_id"].to_numpy(dtype=object),
-    )  # fmt: skip
-    targets = Rows.from_cohort(cohort).targets  # type: ignore[arg-type]
+    labels = np.array([[True, False], [False, True], [False, True]])
+    known = np.array([[True, True], [False, True], [True, True]])
+    table = make_table(["a", "b", "c"], ["1", "1", "2"], labels, SPACE, known=known, split="train")
+    cohort = Cohort(table, SPACE)
+    targets = Rows.from_cohort(cohort).targets
     np.testing.assert_array_equal(targets, [[1, 0], [np.nan, 1], [0, 1]])
 
 

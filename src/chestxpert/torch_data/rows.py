@@ -47,7 +47,7 @@ class Rows:
     def from_cohort(cls, cohort: Cohort) -> Rows:
         """All rows of a cohort, in its order."""
         targets = cohort.labels().astype(np.float32)
-        targets[~_known(cohort)] = np.nan
+        targets[~cohort.known()] = np.nan
         return cls(
             label_space=cohort.label_space,
             image_ids=cohort.image_ids,
@@ -106,8 +106,3 @@ def check_unique(image_ids: TextArray) -> None:
             f"{len(twice)} image ids stand more than once, for example {twice[0]}. An image would count twice: give "
             "each source once, and images of different folders different names."
         )
-
-
-def _known(cohort: Cohort) -> npt.NDArray[np.bool_]:
-    """Where a label is known, (N, K): a label column with unknown values is a nullable one that holds <NA> there."""
-    return cohort.table[list(cohort.label_space.labels)].notna().to_numpy(dtype=np.bool_)

@@ -75,7 +75,7 @@ class Subject:
         copies = len(own) - int(own.sum())
         if copies:
             cohort = Cohort(cohort.table[own].reset_index(drop=True), cohort.label_space)
-        truth, known = cohort.labels(), known_labels(cohort)
+        truth, known = cohort.labels(), cohort.known()
         order = np.argsort(-truth[cohort.rows("train")].sum(axis=0), kind="stable")
         labels = [cohort.label_space.labels[column] for column in order]
         return cls(cohort, copies, labels, truth[:, order], known[:, order])
@@ -120,9 +120,3 @@ class Subject:
         """The findings of an image in words."""
         found = [finding_name(self.labels[column]) for column in np.flatnonzero(self.truth[row])]
         return ", ".join(found) or "no finding"
-
-
-def known_labels(cohort: Cohort) -> BoolArray:
-    """Where each label of each image is known, (N, K) in LabelSpace order: everywhere, unless the cohort says."""
-    known = getattr(cohort, "known", None)
-    return np.asarray(known(), dtype=np.bool_) if known is not None else np.ones_like(cohort.labels())
