@@ -173,16 +173,17 @@ def test_a_forest_row_reads_as_the_contrast(study: StudyFolder) -> None:
 
 def test_cooccurrence_with_unknown_labels_counts_the_images_that_tell() -> None:
     rng = np.random.default_rng(5)
-    known = rng.random((300, 3)) < 0.8
-    labels = (rng.random((300, 3)) < (0.5, 0.3, 0.2)) & known
-    figure = cooccurrence_figure(["Mass", "Nodule", "Hernia"], labels, known)
+    known = rng.random((300, 4)) < (0.8, 0.8, 0.8, 0)
+    labels = (rng.random((300, 4)) < (0.5, 0.3, 0.2, 0.1)) & known
+    figure = cooccurrence_figure(["Mass", "Nodule", "Hernia", "Edema"], labels, known)
     pairs = list(zip(labels.tolist(), known.tolist(), strict=True))
     mass = [(row, told) for row, told in pairs if row[0]]
-    settled = [row for row, told in mass if all(told) or row[1] or row[2]]
+    settled = [row for row, told in mass if all(told[:3])]  # of Edema no image tells
     alone = sum(not row[1] and not row[2] for row in settled)
     assert figure.tables[0].rows[0][1:3] == [str(len(mass)), f"{100 * alone / len(settled):.0f} %"]
     told = [row for row, told in mass if told[1]]
     share = f"of images with Mass, Nodule: {100 * sum(row[1] for row in told) / len(told):.1f} %"
+    assert not [node for node in _drawings(figure)[0].iter("rect") if "Edema" in (node.findtext("title") or "")]
     assert share in {node.findtext("title") for node in _drawings(figure)[0].iter("rect")}
     assert "label is unknown" in figure.caption
 

@@ -112,7 +112,8 @@ def cooccurrence_figure(
     held = labels.astype(np.int64)
     counts, among = held.T @ held, held.T @ told.astype(np.int64)
     totals = counts.diagonal()
-    only, settled = labels.sum(axis=1) == 1, (labels.sum(axis=1) > 1) | told.all(axis=1)
+    # Only whole rows: of the others one would know that there is another finding, but hardly ever that there is none.
+    only, settled = labels.sum(axis=1) == 1, told[:, told.any(axis=0)].all(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = counts / among
         alone = held.T @ (only & settled) / (held.T @ settled.astype(np.int64))
