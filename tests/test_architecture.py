@@ -23,6 +23,7 @@ LEVELS = [
     {"cohort"},
     {"recipe"},
     {"strict_yaml", "taxonomy"},
+    {"decisions"},
     {"labels"},
     {"files", "folders", "progress"},
     {"errors", "__init__"},
