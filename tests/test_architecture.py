@@ -23,6 +23,7 @@ LEVELS = [
     {"cohort", "download"},
     {"recipe"},
     {"strict_yaml", "taxonomy"},
+    {"decisions"},
     {"labels"},
     {"files", "folders", "progress", "streams"},
     {"errors", "__init__"},

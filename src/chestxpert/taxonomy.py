@@ -17,23 +17,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chestxpert.decisions import Decision, check_tree
 from chestxpert.errors import LabelError
 from chestxpert.labels import LabelSpace
+
+__all__ = ["MAJORITY", "Decision", "Taxonomy", "study_taxonomy", "taxonomy"]
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
 MAJORITY = ("Atelectasis", "Effusion", "Infiltration", "Mass", "Nodule")
 """The five findings that the original study's decision B tells apart from 'minority'."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """One question of the tree: which of `children` hold, where `parent` holds (None: always)."""
-
-    name: str
-    parent: str | None
-    children: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -60,44 +54,7 @@ class Taxonomy:
     decisions: tuple[Decision, ...]
 
     def __post_init__(self) -> None:
-        names = [decision.name for decision in self.decisions]
-        if not names or len(set(names)) != len(names):
-            raise LabelError(f"Taxonomy '{self.name}' needs decisions, each of its own name, but got {names}.")
-        seen: list[str] = []
-        for decision in self.decisions:
-            if not decision.children:
-                raise LabelError(f"Taxonomy '{self.name}': decision '{decision.name}' has no children to choose from.")
-            if (decision.parent is None) != (decision is self.decisions[0]):
-                raise LabelError(
-                    f"Taxonomy '{self.name}': exactly the first decision is at the root, but decision "
-                    f"'{decision.name}' has parent {decision.parent}."
-                )
-            if decision.parent is not None and decision.parent not in seen:
-                raise LabelError(
-                    f"Taxonomy '{self.name}': decision '{decision.name}' hangs below '{decision.parent}', which no "
-                    "earlier decision has as a child."
-                )
-            seen.extend(decision.children)
-        self._check_nodes(seen)
-
-    def _check_nodes(self, nodes: list[str]) -> None:
-        twice = sorted({node for node in nodes if nodes.count(node) > 1})
-        if twice:
-            raise LabelError(f"Taxonomy '{self.name}': {', '.join(twice)} stands twice; a node has one parent.")
-        inner = {decision.parent for decision in self.decisions}
-        leaves = [node for node in nodes if node not in inner]
-        missing = sorted(set(self.label_space.findings) - set(leaves))
-        unknown = sorted(set(leaves) - set(self.label_space.findings))
-        if missing or unknown:
-            raise LabelError(
-                f"Taxonomy '{self.name}' must end in each finding of '{self.label_space.name}' once. "
-                f"Missing: {', '.join(missing) or 'none'}; not findings: {', '.join(unknown) or 'none'}."
-            )
-        if self.label_space.no_finding is not None and len(self.decisions[0].children) != 1:
-            raise LabelError(
-                f"Taxonomy '{self.name}': the root decision '{self.decisions[0].name}' needs one child (any finding), "
-                f"since '{self.label_space.no_finding}' is its absence."
-            )
+        check_tree(self.name, self.label_space, self.decisions)
 
     @cached_property
     def nodes(self) -> tuple[str, ...]:
@@ -208,17 +165,7 @@ class Taxonomy:
         return holds | fails
 
     def mask(self, labels: BoolArray, known: BoolArray | None = None) -> BoolArray:
-        """Where each decision is asked: the node's parent is known to hold, and the node itself is known.
-
-        Parameters
-        ----------
-        labels, known
-            As for `known`.
-
-        Returns
-        -------
-        (N, M) bool array in node order
-        """
+        """(N, M) bool: where each decision is asked, its parent known to hold and its answer known (see `known`)."""
         targets = self.targets(labels, known)
         mask = np.ones_like(targets)
         for decision in self.decisions:
