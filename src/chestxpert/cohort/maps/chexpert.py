@@ -58,10 +58,17 @@ def _view(table: TextTable, cells: Sequence[str]) -> str:
 
 
 def _tables(folder: Path, only: str) -> Tables:
-    return [
-        (split, with_column(table, "view", lambda cells, table=table: _view(table, cells)))  # type: ignore[misc]
-        for split, table in tables_by_split(folder, _TABLES, "CheXpert", only)
-    ]
+    return [(split, _completed(table)) for split, table in tables_by_split(folder, _TABLES, "CheXpert", only)]
+
+
+def _completed(table: TextTable) -> TextTable:
+    """`table` with the column ``view``, and with ``Sex`` and ``Age`` even where it has none."""
+    original = table
+    table = with_column(table, "view", lambda cells: _view(original, cells))
+    for name in ("Sex", "Age"):
+        if table.column((name,)) is None:
+            table = with_column(table, name, lambda cells: "")
+    return table
 
 
 LAYOUT = Layout(
