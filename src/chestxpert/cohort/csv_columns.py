@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from chestxpert.cohort.csv_cells import LATERAL, MISSING, NEGATIVE, POSITIVE, UNSURE
 from chestxpert.cohort.textfiles import TextTable
@@ -152,6 +153,52 @@ def read_columns(path: Path) -> CsvColumns:
         raise UsageError(str(error)) from error
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+def from_options(
+    format: str, path: Path | None, given: Mapping[str, str | None], labels: Sequence[str]
+) -> CsvColumns | None:
+    """CsvColumns from a YAML file (None: there is none) and what a command line says beside it.
+
+    Parameters
+    ----------
+    format : str
+        "csv", or a layout that is known and takes no columns.
+    path : Path or None
+    given : mapping of str to str or None
+        Attributes by name; what is None or empty is not given.
+    labels : sequence of str
+        Label columns; ``COLUMN=FINDING`` gives a column's finding.
+
+    Returns
+    -------
+    CsvColumns, or None if the format is not "csv"
+
+    Raises
+    ------
+    UsageError
+        If columns are named for another format, or what is named cannot be right.
+    """
+    named = {key: value for key, value in given.items() if value}
+    if format != "csv":
+        own = [key for key in named if key != "table"] + ["label columns"] * bool(labels) + ["YAML"] * bool(path)
+        if own or (named and format == "nih"):
+            raise UsageError(
+                f"Columns are for '--format csv'; {format}'s layout is known. Leave out {', '.join(own or named)}, "
+                "or say '--format csv'."
+            )
+        return None
+    values: dict[str, Any] = {} if path is None else dataclasses.asdict(read_columns(path))
+    if labels:
+        renamed = [label.rpartition("=") for label in labels]
+        values |= {
+            "labels": (),
+            "findings": {column or finding: finding for column, _, finding in renamed},
+            "map": None,
+        }
+    if named.get("map"):
+        values |= {"labels": (), "findings": {}}
+    return CsvColumns(**{"image": "", **values, **named})
 
 
 def filled_in(template: str, table: TextTable) -> Callable[[Sequence[str]], str]:
