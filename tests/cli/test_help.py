@@ -61,7 +61,7 @@ def test_half_a_command_prints_help_and_is_wrong_use(command: list[str], capsys:
         ("data prepair x --out y", "there is no 'prepair'. Did you mean 'prepare'?"),
         ("data simulate", "required: --out"),
         ("data prepare x --out y --labels nih14", "Did you mean 'nih15'?"),
-        ("data prepare x --out y --split patient", "There is: auto, official, random."),
+        ("data prepare x --out y --split patient", "There is: auto, official, random, test."),
         ("data prepare x --out y --val-fraction 2", "is a number from 0 to 1, but got 2"),
         ("data simulate --out y --difficulty hard", "takes a number, but got 'hard'"),
         ("compare --data x --out y --frezee", "'--frezee' is not understood. Did you mean '--freeze'?"),
@@ -100,7 +100,7 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
 
     for line, function, needed in [
         ("data simulate --out o", simulate, 7),
-        ("data prepare s --out o", prepare, 6),
+        ("data prepare s --out o", prepare, 8),
         ("compare --data d --out o", run_study, 2),
         ("report s", write_comparison, 1),
     ]:

@@ -191,9 +191,9 @@ def vindr(tmp_path: Path) -> Path:
     (tmp_path / "annotations").mkdir()
     readers = ("R8", "R9", "R10")
     train = [
-        *(vindr_row("a", reader, *said) for reader, said in zip(readers, (["Edema"], ["Edema", "ILD"], ["No finding"]), strict=True)),
-        *(vindr_row("b", reader, *said) for reader, said in zip(readers, (["Edema"], ["Pneumonia"], ["Nodule/Mass"]), strict=True)),
-    ]  # fmt: skip
+        *map(vindr_row, "aaa", readers, ("Edema", "Edema", "No finding"), ("Edema", "ILD", "No finding")),
+        *map(vindr_row, "bbb", readers, ("Edema", "Pneumonia", "Nodule/Mass")),
+    ]
     test = [vindr_row("c", None, "No finding"), vindr_row("d", None, "Nodule/Mass"), vindr_row("e", None, "ILD")]
     header = ",".join(["image_id", "rad_id", *VINDR_28])
     (tmp_path / "annotations" / "image_labels_train.csv").write_text("\n".join([header, *train]))

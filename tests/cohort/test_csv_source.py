@@ -53,7 +53,7 @@ def test_every_row_that_cannot_be_used_is_listed(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert {reason for _, reason in reasons} <= set(REASONS)
     assert "line 4: Effusion is 'maybe'" in next(
-        reject.detail for reject in source.rejects if "b.png" == reject.image_id
+        reject.detail for reject in source.rejects if reject.image_id == "b.png"
     )
 
 

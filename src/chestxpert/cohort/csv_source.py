@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,8 @@ from chestxpert.cohort.maps.layout import Layout, Tables
 from chestxpert.cohort.rejects import Reject
 from chestxpert.cohort.source import SIMULATION_FILE, Source, Split
 from chestxpert.cohort.textfiles import find_file, read_table
-from chestxpert.errors import CohortError, DataError, UsageError
-from chestxpert.labels import CXRLT20, NIH15, NO_FINDING, LabelSpace, label_space
+from chestxpert.errors import CohortError, DataError
+from chestxpert.labels import CXRLT20, NIH15, NO_FINDING, LabelSpace
 
 CSV_SPLIT_WAYS = ("auto", "official", "random", "test")
 """As for NIH's layout, and "test": every image is for testing, to evaluate a run that learnt elsewhere."""
@@ -244,13 +244,4 @@ def _official(
     return split, notes
 
 
-def with_overrides(columns: CsvColumns | None, **given: object) -> CsvColumns:
-    """`columns` (or none) with what was given outright; empty values leave what is there."""
-    changes = {key: value for key, value in given.items() if value}
-    try:
-        return CsvColumns(**changes) if columns is None else replace(columns, **changes)  # type: ignore[arg-type]
-    except TypeError as error:
-        raise UsageError("The column with the images' names must be named (--image-column).") from error
-
-
-__all__ = ["CSV_SPLIT_WAYS", "CsvSource", "label_space", "read_csv_source", "read_layout_table", "split_csv_source"]
+__all__ = ["CSV_SPLIT_WAYS", "CsvSource", "read_csv_source", "read_layout_table", "split_csv_source"]
