@@ -67,7 +67,7 @@ def test_the_command_line_reads_a_table_of_ones_own(
     assert main([*words, "--out", str(tmp_path / "a"), *named, "--patient-column", "person"]) == 0
     assert "24 images of 12 patients" in capsys.readouterr().out
     (tmp_path / "ours.yaml").write_text(
-        "image: path\npatient: person\nfindings: {Fluid: Effusion}\nlabels: [Crib, normal]\n"
+        "image: path\npatient: person\nfindings: {Fluid: Effusion, Crib: Crib, normal: normal}\n"
     )
     assert main([*words, "--out", str(tmp_path / "b"), "--columns", str(tmp_path / "ours.yaml")]) == 0
     assert (
