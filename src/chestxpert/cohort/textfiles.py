@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -28,6 +29,9 @@ LONGEST = 1 << 20
 
 MOST_CELLS = 16_000_000
 """Cells of one table: PadChest's has 5.8 million."""
+
+MOST_LINES = 4_000_000
+"""Lines of one file, empty ones too; the longest public table, MIMIC-CXR-JPG's, has 377,111."""
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
@@ -62,14 +66,21 @@ class TextTable:
         DataError
             If it stands in the header twice: which of the two is meant is not ours to guess.
         """
-        lowered = [name.casefold() for name in self.header]
         for name in names:
-            found = lowered.count(name.casefold())
-            if found > 1:
-                raise DataError(f"{self.path} has {found} columns called '{name}'. Keep the right one.")
+            found = self._positions.get(name.casefold(), [])
+            if len(found) > 1:
+                raise DataError(f"{self.path} has {len(found)} columns called '{name}'. Keep the right one.")
             if found:
-                return lowered.index(name.casefold())
+                return found[0]
         return None
+
+    @cached_property
+    def _positions(self) -> dict[str, list[int]]:
+        """Positions of every column, by its name in lower case."""
+        positions: dict[str, list[int]] = {}
+        for position, name in enumerate(self.header):
+            positions.setdefault(name.casefold(), []).append(position)
+        return positions
 
     def required(self, names: Sequence[str]) -> int:
         """Like `column`, but DataError if none of `names` is a column."""
@@ -123,10 +134,14 @@ class _Lines:
     def __init__(self, file: IO[str], path: Path) -> None:
         self._file, self._path = file, path
         self.record = 0  # characters since the last whole record
+        self._count = 0
 
     def __iter__(self) -> Iterator[str]:
         while line := self._file.readline(LONGEST + 1):
             self.record += len(line)
+            self._count += 1
+            if self._count > MOST_LINES:
+                raise DataError(f"{self._path} has more than {MOST_LINES:,} lines. Is it the right file?")
             if self.record > LONGEST:
                 raise DataError(
                     f"{self._path} has a record of more than {LONGEST:,} characters. Is a quotation mark missing?"
@@ -173,7 +188,7 @@ def _records(path: Path, file: IO[str], separator: str | None) -> tuple[list[str
             cells += len(row)
             if cells > MOST_CELLS:
                 raise DataError(f"{path} has more than {MOST_CELLS:,} cells. Is it the right file?")
-            if any(cell.strip() for cell in row):
+            if "".join(row).strip():
                 rows.append((reader.line_num, row))
     except csv.Error as error:
         raise DataError(f"{path} is not a CSV file: line {reader.line_num}: {error}.") from error
@@ -197,9 +212,8 @@ def read_list(path: Path) -> list[str]:
         lines = _Lines(file, path)
         for line in lines:
             lines.record = 0
-            names += [name.strip() for name in line.splitlines() if name.strip()]
-            if len(names) > MOST_CELLS:
-                raise DataError(f"{path} has more than {MOST_CELLS:,} lines. Is it the right file?")
+            if name := line.strip():
+                names.append(name)
     if not names:
         raise DataError(f"{path} is empty; expected one image name a line.")
     return names

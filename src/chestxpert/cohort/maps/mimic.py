@@ -37,7 +37,9 @@ def joined(labels: TextTable, metadata: TextTable, sides: dict[str, list[str]]) 
     sides : dict of str to list of str
         The side of each image, by its ``dicom_id``; may be empty.
     """
-    names = tuple(name for name in labels.header if name.casefold() not in ("study_id", "subject_id"))
+    names = tuple(name for name in LABELER_RULES.rules if labels.column((name,)) is not None)
+    if not names:
+        labels.required((next(iter(LABELER_RULES.rules)),))
     of_study = _by_key(labels, "study_id", names)
     wanted = [metadata.required((name,)) for name in ("dicom_id", "subject_id", "study_id", "ViewPosition")]
     rows: list[tuple[int, list[str]]] = []
