@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import string
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,7 +108,8 @@ class CsvColumns:
             raise UsageError("What stands between two names of a list (label_separator) cannot be empty.")
         self._check_values()
         try:
-            re.compile(self.patient_pattern)
+            with warnings.catch_warnings(action="ignore"):  # about what a later Python may read otherwise
+                re.compile(self.patient_pattern)
         except (re.error, OverflowError, RecursionError) as error:
             raise UsageError(f"patient_pattern {self.patient_pattern!r} is no regular expression: {error}.") from error
 

@@ -64,9 +64,10 @@ def overlap(run: StoredRun, own: OwnData | None, cohort: Cohort, info: Mapping[s
     theirs = _sources(own.cohort, own.info)
     seen = np.concatenate([own.cohort.rows("train"), own.cohort.rows("val")])
     persons = set(zip(theirs[seen], own.cohort.patients[seen], strict=True))
-    images = set(zip(own.cohort.image_ids[seen], own.cohort.patients[seen], strict=True))
-    same_person = _in(persons, here, cohort.patients)
-    learnt = same_person | _in(images, cohort.image_ids, cohort.patients)
+    learnt = _in(persons, here, cohort.patients)
+    if not (cohort.simulated or own.cohort.simulated):  # simulations name their images alike
+        images = set(zip(own.cohort.image_ids[seen], own.cohort.patients[seen], strict=True))
+        learnt |= _in(images, cohort.image_ids, cohort.patients)
     # One image that is the same under another name tells on all images of its patient.
     learnt |= np.isin(cohort.patients.astype(str), np.unique(cohort.patients[learnt].astype(str)))
     common = sorted(set(here) & set(theirs))
