@@ -17,6 +17,7 @@ from chestxpert.errors import RecipeError, UsageError
 from chestxpert.strict_yaml import build, parse_yaml
 
 Separator = Literal["auto", ",", ";", "tab"]
+Lateral = Literal["reject", "keep"]
 _TAKEN = ("nih", "simulated")
 
 
@@ -87,7 +88,7 @@ class CsvColumns:
     negative: tuple[str, ...] = NEGATIVE
     uncertain: tuple[str, ...] = UNSURE
     missing: tuple[str, ...] = MISSING
-    lateral: Literal["reject", "keep"] = "reject"
+    lateral: Lateral = "reject"
     repeated: Literal["reject", "vote"] = "reject"
 
     def __post_init__(self) -> None:

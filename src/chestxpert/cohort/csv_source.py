@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from chestxpert.cohort import splits
-from chestxpert.cohort.csv_columns import CsvColumns
+from chestxpert.cohort.csv_columns import CsvColumns, Lateral
 from chestxpert.cohort.csv_reader import CsvTable, read_csv_table
 from chestxpert.cohort.csv_rules import LabelRules, Rule
 from chestxpert.cohort.cxrlt import place_by_tables
@@ -64,21 +64,40 @@ def read_csv_source(folder: Path, columns: CsvColumns | str) -> CsvSource:
     UsageError
         If there is no such layout.
     """
+    if isinstance(columns, str):
+        return read_layout_table(folder, columns, "")
+    _check_folder(folder)
+    return _source(folder, _own_tables(folder, columns), columns, None)
+
+
+def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}. Name the folder that holds the label table and the images.")
     if (folder / SIMULATION_FILE).exists():
         raise DataError(f"{folder} holds simulated images in NIH's layout. Read it as such ('--format nih').")
-    known = layout(columns) if isinstance(columns, str) else None
-    where = known.columns if known is not None else columns
-    assert isinstance(where, CsvColumns)
-    tables = known.tables(folder, "") if known is not None else _own_tables(folder, where)
-    return _source(folder, tables, where, known)
 
 
-def read_layout_table(folder: Path, name: str, table: str) -> CsvSource:
-    """Like `read_csv_source` with the name of a data set, but of its label tables only the one called `table`."""
+def read_layout_table(folder: Path, name: str, table: str, lateral: Lateral = "reject") -> CsvSource:
+    """Read the tables of a data set whose layout is known.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Of the data set (`chestxpert.cohort.maps.LAYOUTS`).
+    table : str
+        Of its label tables the one to read; "" for all.
+    lateral : {"reject", "keep"}
+        What becomes of images that are not frontal.
+
+    Raises
+    ------
+    DataError, UsageError
+        As `read_csv_source`.
+    """
+    _check_folder(folder)
     known = layout(name)
-    return _source(folder, known.tables(folder, table), known.columns, known)
+    return _source(folder, known.tables(folder, table), replace(known.columns, lateral=lateral), known)
 
 
 def _own_tables(folder: Path, columns: CsvColumns) -> Tables:
