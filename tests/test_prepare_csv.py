@@ -101,6 +101,8 @@ def test_options_that_do_not_go_together_are_refused(
 
 
 def test_columns_and_their_format_go_together(ours: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="follows from their columns"):
+        prepare(ours, tmp_path / "data", format="csv", columns=OURS, labels="cxrlt20")
     for given in ({"format": "csv"}, {"format": "padchest", "columns": OURS}, {"columns": OURS}):
         with pytest.raises(UsageError, match="go together"):
             prepare(ours, tmp_path / "data", **given)  # type: ignore[arg-type]
@@ -120,6 +122,8 @@ def test_chexpert_as_it_is_shipped(tmp_path: Path) -> None:
     report = prepare(root, tmp_path / "data", format="chexpert", size=16, split="test", workers=1)
     assert (report.source, dict(report.images)) == ("chexpert", {"train": 0, "val": 0, "test": 8})
     assert report.rejects == {"lateral-view": 8}
+    kept = prepare(root, tmp_path / "all", format="chexpert", size=16, split="test", lateral="keep", workers=1)
+    assert kept.images["test"] == 16
     cohort = Dataset.load(report.folder).cohort
     edema = cohort.label_space.index("Edema")
     assert cohort.known()[:, edema].tolist() == [False, True, False, True] * 2  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from chestxpert import __version__
-from chestxpert.cohort.csv_columns import CsvColumns
+from chestxpert.cohort.csv_columns import CsvColumns, Lateral
 from chestxpert.cohort.csv_source import CSV_SPLIT_WAYS, CsvSource, read_csv_source, read_layout_table, split_csv_source
 from chestxpert.cohort.image_names import assign_images
 from chestxpert.cohort.rejects import Reject, count_reasons, write_rejects
@@ -99,6 +99,7 @@ def prepare(
     format: str = NIH,
     columns: CsvColumns | None = None,
     table: str = "",
+    lateral: Lateral = "reject",
     labels: str = "nih15",
     size: int = 224,
     split: str = "auto",
@@ -124,6 +125,8 @@ def prepare(
         Which columns of a table of one's own hold what.
     table : str
         Of a known data set's label tables, the one to read; all of them by default.
+    lateral : {"reject", "keep"}
+        What becomes of a known data set's images that are not frontal.
     labels : {"nih15", "cxrlt20"}
         Label space of NIH's tables; other tables' follows from their columns.
     size : int
@@ -157,17 +160,18 @@ def prepare(
     """
     source, out = Path(source), Path(out)
     _check_arguments(split, val_fraction, seed, workers)
-    _check_format(format, columns, split)
+    _check_format(format, columns, split, labels)
     preprocess, space = Preprocess(size=size), label_space(labels)
     check_free(out)
-    tables = _read(source, space, split, format, columns, table)
+    tables = _read(source, space, split, format, columns, table, lateral)
     frame, images, rejects = _match(tables, source)
     split_rows = split_csv_source if isinstance(tables, CsvSource) else split_source
     chosen = split_rows(tables, frame, split, val_fraction, seed)  # type: ignore[arg-type]
     arguments: dict[str, Any] = {"labels": labels, "size": size, "split": split, "val_fraction": val_fraction}
     arguments |= {"seed": seed}
     if format != NIH:
-        arguments |= {"format": format, "columns": None if columns is None else asdict(columns), "table": table}
+        arguments |= {"format": format, "columns": None if columns is None else asdict(columns)}
+        arguments |= {"table": table, "lateral": lateral}
     with made_aside(out) as folder:
         files = {name: images[name] for name in chosen.frame["image_id"]}
         undecodable = build_store(files, folder, preprocess, f"{tables.kind}: {source}", workers, progress)
@@ -179,22 +183,30 @@ def prepare(
     return report
 
 
-def _check_format(format: str, columns: CsvColumns | None, split: str) -> None:
+def _check_format(format: str, columns: CsvColumns | None, split: str, labels: str) -> None:
     if (format == "csv") != (columns is not None):
         raise UsageError("Columns and the format 'csv' go together: say where image, patient and labels are.")
+    if format != NIH and labels != "nih15":
+        raise UsageError(f"The label space '{labels}' is for NIH's tables; that of others follows from their columns.")
     if split == "test" and format == NIH:
         raise UsageError("NIH's layout has train and test sides of its own. Split it officially or at random.")
 
 
 def _read(
-    folder: Path, space: LabelSpace, split: str, format: str, columns: CsvColumns | None, table: str
+    folder: Path,
+    space: LabelSpace,
+    split: str,
+    format: str,
+    columns: CsvColumns | None,
+    table: str,
+    lateral: Lateral,
 ) -> Source | CsvSource:
     """What the tables of a source say, by whoever reads its format."""
     if format == NIH:
         return read_source(folder, space, split)
     if columns is not None:
         return read_csv_source(folder, columns)
-    return read_layout_table(folder, format, table)
+    return read_layout_table(folder, format, table, lateral)
 
 
 def _check_arguments(split: str, val_fraction: float, seed: int, workers: int | None) -> None:

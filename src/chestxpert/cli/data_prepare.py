@@ -53,6 +53,10 @@ def add_to(commands: Commands) -> None:
         "--format", choices=["nih", "csv", "chexpert", "mimic-cxr-jpg", "padchest", "vindr-cxr"], default="nih",
         help="whose layout SOURCE has (default: %(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--lateral", choices=["reject", "keep"], default="reject",
+        help="what becomes of other data sets' images that are not frontal (default: %(default)s)",
+    )  # fmt: skip
     _add_columns(parser)
     parser.add_argument(
         "--labels", choices=["nih15", "cxrlt20"], default="nih15",
@@ -111,6 +115,7 @@ def _columns(arguments: argparse.Namespace) -> CsvColumns | None:
         "patient": arguments.patient_column,
         "label_list": arguments.label_list,
         "map": arguments.map,
+        "lateral": "keep" if arguments.format == "csv" and arguments.lateral == "keep" else None,
     }
     return from_options(arguments.format, arguments.column_file, given, arguments.label_columns)
 
@@ -127,6 +132,7 @@ def run(arguments: argparse.Namespace) -> str:
             format=arguments.format,
             columns=_columns(arguments),
             table=arguments.table if arguments.format != "csv" else "",
+            lateral=arguments.lateral,
             labels=arguments.labels,
             size=arguments.size,
             split=arguments.split,
