@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from chestxpert import __version__
+from chestxpert.cohort.csv_columns import CsvColumns, Lateral
+from chestxpert.cohort.csv_source import CSV_SPLIT_WAYS, CsvSource, read_csv_source, read_layout_table, split_csv_source
+from chestxpert.cohort.image_names import assign_images
 from chestxpert.cohort.rejects import Reject, count_reasons, write_rejects
-from chestxpert.cohort.source import SIMULATION_FILE, SPLIT_WAYS, Source, Split, read_source, split_source
+from chestxpert.cohort.source import NIH, SIMULATION_FILE, SPLIT_WAYS, Source, Split, read_source, split_source
 from chestxpert.cohort.splits import DEFAULT_VAL_FRACTION
 from chestxpert.cohort.table import SIMULATED, SPLITS, Cohort
 from chestxpert.errors import DataError, UsageError
 from chestxpert.files import write_json
 from chestxpert.folders import check_free, made_aside
-from chestxpert.labels import label_space
-from chestxpert.pixels.build import build_store, find_images
+from chestxpert.labels import LabelSpace, label_space
+from chestxpert.pixels.build import build_store, find_images, walk_images
 from chestxpert.pixels.pool import Progress
 from chestxpert.pixels.preprocess import Preprocess
 from chestxpert.pixels.store import ImageStore
@@ -30,7 +33,8 @@ SCHEMA = 1
 
 _WAYS = {
     "official": "official (the test list stays test; validation cut from train_val by patient)",
-    "tables": "that of NIH-CXR-LT's tables, every patient on one side",
+    "tables": "that of the tables, every patient on one side",
+    "test": "every image is for testing",
     "random": "random by patient, stratified over findings",
 }
 
@@ -44,13 +48,13 @@ class PrepareReport:
     folder : Path
         The dataset folder.
     source : str
-        "nih" or "simulated".
+        "nih", "simulated", or the name of another data set.
     label_space : str
         Name of the label space.
     size : int
         Side of the stored images in pixels.
     split : str
-        "official", "tables" or "random".
+        "official", "tables", "random" or "test".
     images, patients : mapping of str to int
         For "train", "val" and "test".
     rejects : mapping of str to int
@@ -92,6 +96,10 @@ def prepare(
     source: str | Path,
     out: str | Path,
     *,
+    format: str = NIH,
+    columns: CsvColumns | None = None,
+    table: str = "",
+    lateral: Lateral = "reject",
     labels: str = "nih15",
     size: int = 224,
     split: str = "auto",
@@ -111,12 +119,21 @@ def prepare(
         Folder with the label table (and lists and boxes, if any), and the images at any depth below it.
     out : str or Path
         Dataset folder to make; must not exist, or be empty.
+    format : {"nih", "csv", "chexpert", "mimic-cxr-jpg", "padchest", "vindr-cxr"}
+        Whose layout the source has; "csv" is any table, read as `columns` says.
+    columns : CsvColumns, optional
+        Which columns of a table of one's own hold what.
+    table : str
+        Of a known data set's label tables, the one to read; all of them by default.
+    lateral : {"reject", "keep"}
+        What becomes of a known data set's images that are not frontal.
     labels : {"nih15", "cxrlt20"}
-        Label space.
+        Label space of NIH's tables; other tables' follows from their columns.
     size : int
         Side of the stored images in pixels.
-    split : {"auto", "official", "random"}
-        See `chestxpert.cohort.source.split_source`.
+    split : {"auto", "official", "random", "test"}
+        See `chestxpert.cohort.source.split_source`, and for other layouts `chestxpert.cohort.csv_source`; "test" is for
+        these alone.
     val_fraction : float
         Share of the patients outside the test set that become validation, between 0 and 1.
     seed : int
@@ -143,12 +160,18 @@ def prepare(
     """
     source, out = Path(source), Path(out)
     _check_arguments(split, val_fraction, seed, workers)
+    _check_format(format, columns, split, labels)
     preprocess, space = Preprocess(size=size), label_space(labels)
     check_free(out)
-    tables = read_source(source, space, split)
+    tables = _read(source, space, split, format, columns, table, lateral)
     frame, images, rejects = _match(tables, source)
-    chosen = split_source(tables, frame, split, val_fraction, seed)
-    arguments = {"labels": labels, "size": size, "split": split, "val_fraction": val_fraction, "seed": seed}
+    split_rows = split_csv_source if isinstance(tables, CsvSource) else split_source
+    chosen = split_rows(tables, frame, split, val_fraction, seed)  # type: ignore[arg-type]
+    arguments: dict[str, Any] = {"labels": labels, "size": size, "split": split, "val_fraction": val_fraction}
+    arguments |= {"seed": seed}
+    if format != NIH:
+        arguments |= {"format": format, "columns": None if columns is None else asdict(columns)}
+        arguments |= {"table": table, "lateral": lateral}
     with made_aside(out) as folder:
         files = {name: images[name] for name in chosen.frame["image_id"]}
         undecodable = build_store(files, folder, preprocess, f"{tables.kind}: {source}", workers, progress)
@@ -160,9 +183,35 @@ def prepare(
     return report
 
 
+def _check_format(format: str, columns: CsvColumns | None, split: str, labels: str) -> None:
+    if (format == "csv") != (columns is not None):
+        raise UsageError("Columns and the format 'csv' go together: say where image, patient and labels are.")
+    if format != NIH and labels != "nih15":
+        raise UsageError(f"The label space '{labels}' is for NIH's tables; that of others follows from their columns.")
+    if split == "test" and format == NIH:
+        raise UsageError("NIH's layout has train and test sides of its own. Split it officially or at random.")
+
+
+def _read(
+    folder: Path,
+    space: LabelSpace,
+    split: str,
+    format: str,
+    columns: CsvColumns | None,
+    table: str,
+    lateral: Lateral,
+) -> Source | CsvSource:
+    """What the tables of a source say, by whoever reads its format."""
+    if format == NIH:
+        return read_source(folder, space, split)
+    if columns is not None:
+        return read_csv_source(folder, columns)
+    return read_layout_table(folder, format, table, lateral)
+
+
 def _check_arguments(split: str, val_fraction: float, seed: int, workers: int | None) -> None:
-    if split not in SPLIT_WAYS:
-        raise UsageError(f"The split must be one of {', '.join(SPLIT_WAYS)}, got '{split}'.")
+    if split not in {*SPLIT_WAYS, *CSV_SPLIT_WAYS}:
+        raise UsageError(f"The split must be one of {', '.join(CSV_SPLIT_WAYS)}, got '{split}'.")
     if not 0 < val_fraction < 1:
         raise UsageError(f"The share of validation must lie between 0 and 1, got {val_fraction}.")
     if seed < 0:
@@ -179,7 +228,11 @@ def _match(tables: Source, folder: Path) -> tuple[pd.DataFrame, dict[str, Path],
     DataError
         If no row has an image.
     """
-    images, rejects = find_images(folder)
+    if isinstance(tables, CsvSource):
+        found, rejects = assign_images(map(str, walk_images(folder)), tables.names, set(tables.frame["image_id"]))
+        images = {name: Path(path) for name, path in found.items()}
+    else:
+        images, rejects = find_images(folder)
     there = tables.frame["image_id"].isin(images.keys())
     rejects += [Reject(name, "missing-image", "no file of this name") for name in tables.frame["image_id"][~there]]
     ours = set(tables.frame["image_id"]) | {reject.image_id for reject in tables.rejects}
@@ -201,7 +254,8 @@ def _final_cohort(tables: Source, split: Split, undecodable: Sequence[Reject]) -
     lost = {reject.image_id for reject in undecodable}
     frame = split.frame[~split.frame["image_id"].isin(lost)].reset_index(drop=True)
     cohort = Cohort(frame, tables.label_space)
-    empty = [name for name in SPLITS if not len(cohort.rows(name))]
+    sides = ("test",) if split.way == "test" else SPLITS
+    empty = [name for name in sides if not len(cohort.rows(name))]
     if empty:
         raise DataError(
             f"{len(lost)} images cannot be decoded, and none is left for {' and '.join(empty)}. Get the images again."

@@ -12,7 +12,7 @@ from chestxpert.cli.main import build_parser, main
 
 COMMANDS = [
     [], ["data"], ["data", "download"], ["data", "prepare"], ["data", "report"], ["data", "simulate"],
-    ["data", "oversample"], ["compare"], ["train"], ["report"], ["recipes"],
+    ["data", "oversample"], ["compare"], ["train"], ["evaluate"], ["report"], ["recipes"],
 ]  # fmt: skip
 HEAVY = {
     "torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "PIL", "scipy", "sklearn", "jinja2", "tqdm", "httpx",
@@ -66,7 +66,7 @@ def test_half_a_command_prints_help_and_is_wrong_use(command: list[str], capsys:
         ("data prepair x --out y", "there is no 'prepair'. Did you mean 'prepare'?"),
         ("data simulate", "required: --out"),
         ("data prepare x --out y --labels nih14", "Did you mean 'nih15'?"),
-        ("data prepare x --out y --split patient", "There is: auto, official, random."),
+        ("data prepare x --out y --split patient", "There is: auto, official, random, test."),
         ("data prepare x --out y --val-fraction 2", "is a number from 0 to 1, but got 2"),
         ("data simulate --out y --difficulty hard", "takes a number, but got 'hard'"),
         ("data oversample x --out y --copies Hernia", "such as Hernia=1005, but got 'Hernia'"),
@@ -112,7 +112,7 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
     for line, function, needed in [
         ("data download d", download, 4),
         ("data simulate --out o", simulate, 7),
-        ("data prepare s --out o", prepare, 6),
+        ("data prepare s --out o", prepare, 9),
         ("data oversample d --out o", oversample_to_disk, 7),
         ("compare --data d --out o", run_study, 2),
         ("report s", write_comparison, 1),

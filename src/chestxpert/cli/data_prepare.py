@@ -11,11 +11,16 @@ from chestxpert.cli.parser import Parser, share, whole
 
 if TYPE_CHECKING:
     from chestxpert.cli.parser import Commands
+    from chestxpert.cohort.csv_columns import CsvColumns
 
 DESCRIPTION = """
     Make a dataset folder from a folder in NIH's layout: Data_Entry_2017*.csv (the 2017 or the v2020 header, also
     .csv.gz), train_val_list.txt, test_list.txt and BBox_List_2017.csv where there are any, and the images at any
     depth below it; or NIH-CXR-LT's three tables with --labels cxrlt20.
+
+    Other data sets: --format chexpert, mimic-cxr-jpg, padchest or vindr-cxr reads their tables as they are shipped and
+    maps them onto NIH's findings; --format csv reads any table that names image, patient and labels. What is
+    uncertain or missing there stays unknown: no loss and no metric asks for it.
 
     No patient is ever on two sides of the split. Images without a row, rows without an image and images that do
     not decode are counted, and listed in the dataset folder's rejects.csv.
@@ -25,10 +30,14 @@ EPILOG = """
       official  the test list stays test; val is cut from train_val by patient, stratified over findings
       random    all three by patient, stratified over findings; needs no lists
       auto      official where there are lists, else random
+      test      every image is for testing (other data sets only): to evaluate a run that learnt elsewhere
 
     examples:
       chestxpert data prepare ~/nih --out data/nih
       chestxpert data prepare ~/nih --out data/lt --labels cxrlt20 --size 256
+      chestxpert data prepare ~/chexpert --out data/chexpert --format chexpert --split test
+      chestxpert data prepare ~/ours --out data/ours --format csv --image-column file --patient-column pid \\
+          --label-columns Effusion Mass "Fluid overload=Edema"
       chestxpert data prepare drawn --out data/simulated --split random --seed 7
 """
 
@@ -41,6 +50,15 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("source", metavar="SOURCE", type=Path, help="folder with the tables and the images")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="dataset folder to make")
     parser.add_argument(
+        "--format", choices=["nih", "csv", "chexpert", "mimic-cxr-jpg", "padchest", "vindr-cxr"], default="nih",
+        help="whose layout SOURCE has (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--lateral", choices=["reject", "keep"], default="reject",
+        help="what becomes of other data sets' images that are not frontal (default: %(default)s)",
+    )  # fmt: skip
+    _add_columns(parser)
+    parser.add_argument(
         "--labels", choices=["nih15", "cxrlt20"], default="nih15",
         help="label space: NIH's 14 findings or NIH-CXR-LT's 19, and No Finding (default: %(default)s)",
     )  # fmt: skip
@@ -49,7 +67,10 @@ def add_to(commands: Commands) -> None:
         help="side of the stored images, made by averaging areas (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--split", choices=["auto", "official", "random"], default="auto", help="see below (default: %(default)s)"
+        "--split",
+        choices=["auto", "official", "random", "test"],
+        default="auto",
+        help="see below (default: %(default)s)",
     )
     parser.add_argument(
         "--val-fraction", metavar="SHARE", type=share, default=0.2,
@@ -62,6 +83,43 @@ def add_to(commands: Commands) -> None:
     parser.set_defaults(run=run, parser=parser)
 
 
+def _add_columns(parser: Parser) -> None:
+    """Where a table of one's own holds what."""
+    group = parser.add_argument_group("a table of your own (--format csv)")
+    group.add_argument(
+        "--columns", dest="column_file", metavar="YAML", type=Path,
+        help="file that names the columns and what their cells mean; the options below outdo it",
+    )  # fmt: skip
+    group.add_argument(
+        "--table", metavar="FILE", default="", help="the label table in SOURCE, also one of a known data set's"
+    )
+    group.add_argument("--image-column", metavar="NAME", help="column with the image's name or relative path")
+    group.add_argument("--patient-column", metavar="NAME", help="column with the patient's id; there is no way without")
+    group.add_argument(
+        "--label-columns", metavar="NAME", nargs="+", default=[], help="columns of findings; COLUMN=FINDING renames one"
+    )
+    group.add_argument("--label-list", metavar="NAME", help="one column with a list of findings instead")
+    group.add_argument(
+        "--map", choices=["chexpert", "mimic-cxr-jpg", "padchest", "vindr-cxr"],
+        help="ready-made map onto NIH's findings, for a table with that data set's label columns",
+    )  # fmt: skip
+
+
+def _columns(arguments: argparse.Namespace) -> CsvColumns | None:
+    """What the options say of a table of one's own; None for the layouts that are known."""
+    from chestxpert.cohort.csv_columns import from_options
+
+    given = {
+        "table": arguments.table,
+        "image": arguments.image_column,
+        "patient": arguments.patient_column,
+        "label_list": arguments.label_list,
+        "map": arguments.map,
+        "lateral": "keep" if arguments.format == "csv" and arguments.lateral == "keep" else None,
+    }
+    return from_options(arguments.format, arguments.column_file, given, arguments.label_columns)
+
+
 def run(arguments: argparse.Namespace) -> str:
     """Make the dataset folder; returns what is in it."""
     from chestxpert.cli.progress import bar_when_known, progress_on_stderr
@@ -71,6 +129,10 @@ def run(arguments: argparse.Namespace) -> str:
         report = prepare(
             arguments.source,
             arguments.out,
+            format=arguments.format,
+            columns=_columns(arguments),
+            table=arguments.table if arguments.format != "csv" else "",
+            lateral=arguments.lateral,
             labels=arguments.labels,
             size=arguments.size,
             split=arguments.split,
@@ -79,4 +141,10 @@ def run(arguments: argparse.Namespace) -> str:
             workers=arguments.workers,
             progress=report_progress,
         )
-    return f"{report.summary()}\nNext: chestxpert compare --data {arguments.out} --out DIR --freeze"
+    nothing_to_train = report.split == "test"
+    after = (
+        f"evaluate RUN --data {arguments.out}"
+        if nothing_to_train
+        else f"compare --data {arguments.out} --out DIR --freeze"
+    )
+    return f"{report.summary()}\nNext: chestxpert {after}"

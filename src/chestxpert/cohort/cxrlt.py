@@ -93,9 +93,12 @@ def _label_columns(table: TextTable, label_space: LabelSpace) -> list[int]:
         if name.casefold() in (*ID_COLUMN, *PATIENT_COLUMN) or not name:
             continue
         try:
-            found[label_space.canonical(name)] = position
+            label = label_space.canonical(name)
         except LabelError as error:
             raise DataError(f"{table.path}: {error}") from error
+        if label in found:
+            raise DataError(f"{table.path} has two columns for '{label}'. Keep the right one.")
+        found[label] = position
     missing = [label for label in label_space.labels if label not in found]
     if missing:
         raise DataError(f"{table.path} has no column for {', '.join(missing)}. Is it NIH-CXR-LT's table?")

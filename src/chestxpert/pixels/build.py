@@ -53,6 +53,11 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (Path(root, name) for name in names if name.lower().endswith(SUFFIXES))
 
 
+def walk_images(folder: Path) -> list[Path]:
+    """Image files at any depth below a folder, in the order of their paths; names may repeat."""
+    return sorted(_walk(folder.absolute()))
+
+
 def build_store(
     images: Mapping[str, Path],
     folder: Path,
