@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chestxpert.cli import data_prepare, data_simulate
+from chestxpert.cli import data_check, data_prepare, data_simulate
 from chestxpert.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ DESCRIPTION = """
 EPILOG = """
     examples:
       chestxpert data prepare ~/nih --out data/nih
+      chestxpert data check data/nih
       chestxpert data simulate --out data/drawn --images 1200
 """
 
@@ -29,4 +30,5 @@ def add_to(commands: Commands) -> None:
     parser.set_defaults(run=None, parser=parser)
     inner = parser.add_subparsers(title="commands", metavar="COMMAND")
     data_prepare.add_to(inner)
+    data_check.add_to(inner)
     data_simulate.add_to(inner)

@@ -1,0 +1,127 @@
+"""The same radiograph twice: within a patient, across patients, across splits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from chestxpert.cohort.table import Cohort
+from chestxpert.pixels.store import ImageStore
+from chestxpert.progress import SILENT, Progress
+from chestxpert.quality.areas import area_averages, read_images
+from chestxpert.quality.phash import BITS, close_pairs
+from chestxpert.quality.remarks import about_check, remarks
+from chestxpert.quality.same_picture import SIDE, agreement
+from chestxpert.quality.scan import Scan
+
+RADIUS = 56
+"""Bits of 255 in which the hashes of one radiograph may differ; a crop of 2 % changes up to 60, JPEG up to 18."""
+AGREEMENT = 0.9
+"""Least share of detail that two copies explain of each other; two exposures of one patient reach 0.80."""
+
+_MOST = 100_000  # pairs that are compared in detail, the closest first
+_AT_ONCE = 128
+
+Pairs = npt.NDArray[np.int64]
+
+
+def exact_duplicates(cohort: Cohort, scan: Scan, usable: npt.NDArray[np.bool_]) -> tuple[pd.DataFrame, Pairs]:
+    """Remarks on images with the same stored pixels, and their pairs; every later one is paired with the first.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        N images.
+    scan : Scan
+        Of the same images, in the same order.
+    usable : bool array of shape (N,)
+        Images to be compared; blank ones are all alike and are not.
+    """
+    rows = np.flatnonzero(usable)
+    _, first, group = np.unique(scan.digests[rows].view("S32"), return_index=True, return_inverse=True)
+    partner = first[group.ravel()]
+    later = partner != np.arange(len(rows))
+    pairs = np.stack([rows[partner[later]], rows[later]], axis=1)
+    size = "their stored pixels are the same"
+    return _remarks("exact-duplicate", cohort, pairs, np.ones(len(pairs)), [size] * len(pairs)), pairs
+
+
+def near_duplicates(
+    cohort: Cohort,
+    store: ImageStore,
+    scan: Scan,
+    usable: npt.NDArray[np.bool_],
+    progress: Progress = SILENT,
+) -> pd.DataFrame:
+    """Remarks on pairs that are one radiograph but for compression, exposure or a slight crop.
+
+    Pairs whose hashes are close are looked at in detail; of images with the same pixels, only the first takes part.
+
+    Parameters
+    ----------
+    cohort, store, scan, usable, progress
+        See `exact_duplicates`; the store holds every image of the cohort.
+    """
+    if store.size < SIDE:
+        return about_check(
+            "near-duplicate", f"Not made: the stored images are {store.size} px, and telling copies needs {SIDE}."
+        )
+    rows = np.flatnonzero(usable)
+    pairs, distances = close_pairs(scan.hashes[rows], RADIUS, _MOST)
+    places = store.rows(cohort.image_ids)[rows]
+    values = _agreements(store, places, pairs, progress)
+    same = values >= AGREEMENT
+    details = [
+        f"they agree in {value:.3f} of their detail, their hashes in {BITS - distance} of {BITS} bits"
+        for value, distance in zip(values[same], distances[same], strict=True)
+    ]
+    found = _remarks("near-duplicate", cohort, rows[pairs[same]], values[same], details)
+    if len(pairs) < _MOST:
+        return found
+    cut = about_check("near-duplicate", f"Not in full: of many similar pairs only the closest {_MOST:,} were compared.")
+    return pd.concat([cut, found], ignore_index=True)
+
+
+def _agreements(
+    store: ImageStore, places: npt.NDArray[np.int64], pairs: Pairs, progress: Progress
+) -> npt.NDArray[np.float32]:
+    values = np.empty(len(pairs), dtype=np.float32)
+    with progress.bar("comparing similar images", len(pairs), "pair") as tick:
+        for start in range(0, len(pairs), _AT_ONCE):
+            part = pairs[start : start + _AT_ONCE]
+            alone, position = np.unique(part, return_inverse=True)
+            small = np.concatenate([area_averages(read_images(store, places[[i]]), SIDE) for i in alone])
+            first, second = small[position.reshape(part.shape)].swapaxes(0, 1)
+            values[start : start + len(part)] = agreement(first, second)
+            tick(len(part))
+    return values
+
+
+def _remarks(
+    check: str, cohort: Cohort, pairs: Pairs, values: npt.NDArray[np.floating], details: Iterable[str]
+) -> pd.DataFrame:
+    """Remarks on pairs, leaks first, then two patients, then one."""
+    table, labels = cohort.table, cohort.labels()
+    patients, splits = table["patient_id"].to_numpy(dtype=object), table["split"].to_numpy(dtype=object)
+    first, second = pairs[:, 0], pairs[:, 1]
+    where = [_where(patients[i], patients[j], splits[i], splits[j]) for i, j in pairs]
+    differ = (labels[first] != labels[second]).any(axis=1)
+    rank = np.array([rank for rank, _ in where], dtype=np.int64)
+    sentences = [
+        f"{place}: {detail}{'; their findings differ' if other else ''}."
+        for (_, place), detail, other in zip(where, details, differ, strict=True)
+    ]
+    ids = cohort.image_ids
+    found = remarks(check, ids[first], sentences, other=ids[second], value=values)
+    return found.iloc[np.lexsort((second, first, rank))].reset_index(drop=True)
+
+
+def _where(patient: str, other: str, split: str, other_split: str) -> tuple[int, str]:
+    if split != other_split:
+        return 0, f"Two splits ({split} and {other_split}), patients {patient} and {other}"
+    if patient != other:
+        return 1, f"Two patients ({patient} and {other}), both in {split}"
+    return 2, f"One patient ({patient}), in {split}"
