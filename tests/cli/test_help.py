@@ -10,7 +10,17 @@ import pytest
 from chestxpert import __version__
 from chestxpert.cli.main import build_parser, main
 
-COMMANDS = [[], ["data"], ["data", "prepare"], ["data", "simulate"], ["compare"], ["train"], ["report"], ["recipes"]]
+COMMANDS = [
+    [],
+    ["data"],
+    ["data", "prepare"],
+    ["data", "check"],
+    ["data", "simulate"],
+    ["compare"],
+    ["train"],
+    ["report"],
+    ["recipes"],
+]
 HEAVY = {"torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "PIL", "scipy", "sklearn", "jinja2", "tqdm"}
 
 PROBE = """

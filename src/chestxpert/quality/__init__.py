@@ -6,7 +6,7 @@ Nothing is changed or left out on its account: what to do with a remark is for a
 from chestxpert.quality.check import check_folder, check_images
 from chestxpert.quality.label_versions import label_changes, label_remarks
 from chestxpert.quality.remarks import CHECKS, read_quality, write_quality
-from chestxpert.quality.summary import leaks, require_no_leaks, summarise
+from chestxpert.quality.summary import leaks, notes, require_no_leaks, summarise
 from chestxpert.quality.thumbnail import thumbnail
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "label_changes",
     "label_remarks",
     "leaks",
+    "notes",
     "read_quality",
     "require_no_leaks",
     "summarise",

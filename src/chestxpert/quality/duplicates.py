@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from chestxpert.progress import SILENT, Progress
 from chestxpert.quality.areas import area_averages, read_images
 from chestxpert.quality.phash import BITS, close_pairs
 from chestxpert.quality.remarks import about_check, remarks
-from chestxpert.quality.same_picture import SIDE, agreement
+from chestxpert.quality.same_picture import SIDE, agreement, detail
 from chestxpert.quality.scan import Scan
 
 RADIUS = 56
@@ -23,7 +24,7 @@ AGREEMENT = 0.9
 """Least share of detail that two copies explain of each other; two exposures of one patient reach 0.80."""
 
 _MOST = 100_000  # pairs that are compared in detail, the closest first
-_AT_ONCE = 128
+_KEPT = 600  # images whose detail is kept at a time, of 72 kB each
 
 Pairs = npt.NDArray[np.int64]
 
@@ -88,15 +89,16 @@ def near_duplicates(
 def _agreements(
     store: ImageStore, places: npt.NDArray[np.int64], pairs: Pairs, progress: Progress
 ) -> npt.NDArray[np.float32]:
+    @lru_cache(maxsize=_KEPT)
+    def detail_of(image: int) -> npt.NDArray[np.float32]:
+        return detail(area_averages(read_images(store, places[[image]]), SIDE)[0])
+
     values = np.empty(len(pairs), dtype=np.float32)
     with progress.bar("comparing similar images", len(pairs), "pair") as tick:
-        for start in range(0, len(pairs), _AT_ONCE):
-            part = pairs[start : start + _AT_ONCE]
-            alone, position = np.unique(part, return_inverse=True)
-            small = np.concatenate([area_averages(read_images(store, places[[i]]), SIDE) for i in alone])
-            first, second = small[position.reshape(part.shape)].swapaxes(0, 1)
-            values[start : start + len(part)] = agreement(first, second)
-            tick(len(part))
+        for number in np.lexsort((pairs[:, 1], pairs[:, 0])):  # pairs of one image together, so that it is read once
+            first, second = pairs[number]
+            values[number] = agreement(detail_of(int(first)), detail_of(int(second)))
+            tick(1)
     return values
 
 

@@ -77,11 +77,17 @@ def label_remarks(folders: Sequence[str | Path], label_space: LabelSpace) -> pd.
     changes = pd.concat([label_changes(folder, label_space) for folder in there], ignore_index=True)
     details = [f"{old} (2017) became {new} (v2020)." for old, new in zip(changes["old"], changes["new"], strict=True)]
     found = remarks(CHECK, changes["image_id"], details)
-    used = [path.name.removesuffix(".gz") for folder in there for path in find_entries(folder)[:1] if path]
-    if used == [FIRST_ENTRIES]:
-        why = (
+    tables = [find_entries(folder) for folder in there]
+    if any(first for _, first in tables):
+        note = (
+            f"{FIRST_ENTRIES} and {SECOND_ENTRIES} are both there; the second is used. They differ on {len(found):,} "
+            "images."
+        )
+    elif [used.name.removesuffix(".gz") for used, _ in tables if used] == [FIRST_ENTRIES]:
+        note = (
             f"The labels are NIH's first ({FIRST_ENTRIES}). {SECOND_ENTRIES} corrects 181 images, all in the official "
             "test set: put it beside the first and prepare the data set anew."
         )
-        found = pd.concat([about_check(CHECK, why), found], ignore_index=True)
-    return found
+    else:
+        return found
+    return pd.concat([about_check(CHECK, note), found], ignore_index=True)

@@ -7,6 +7,7 @@ coarse shape, so that with 63 bits one pair of strangers in a million is within 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -71,16 +72,20 @@ def close_pairs(
     signs = np.unpackbits(hashes, axis=1, count=BITS).astype(np.int8) * 2 - 1
     found = np.empty((0, 3), dtype=np.int64)
     for low in range(0, len(signs), _BLOCK):
-        ones = signs[low : low + _BLOCK].astype(np.float32)
-        for high in range(low, len(signs), _BLOCK):
-            block = _within(ones, signs[high : high + _BLOCK].astype(np.float32), radius)
-            block[:, :2] += (low, high)
-            found = np.concatenate([found, block[block[:, 0] < block[:, 1]]])
-            if len(found) > 2 * limit:
-                found = _closest(found, limit)
-                radius = int(found[-1, 2])
-    found = _closest(found, limit)
+        blocks = [found, *_pairs_of(signs, low, radius, limit)]
+        found = _closest(np.concatenate(blocks), limit)
+        if len(found) == limit:
+            radius = int(found[-1, 2])
     return found[:, :2], found[:, 2]
+
+
+def _pairs_of(signs: npt.NDArray[np.int8], low: int, radius: int, limit: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Rows (i, j, distance), i < j, of all pairs within `radius` whose first is in the block from `low` on."""
+    ones = signs[low : low + _BLOCK].astype(np.float32)
+    for high in range(low, len(signs), _BLOCK):
+        block = _within(ones, signs[high : high + _BLOCK].astype(np.float32), radius)
+        block[:, :2] += (low, high)
+        yield _closest(block[block[:, 0] < block[:, 1]], limit)
 
 
 def _within(ones: Floats, others: Floats, radius: int) -> npt.NDArray[np.int64]:

@@ -17,8 +17,11 @@ from chestxpert.quality.remarks import about_check, remarks
 
 LEAST = 50
 """Fewer images than this say too little about what a chest looks like."""
-TURNED, INVERTED = 0.25, 0.2
+TURNED, INVERTED = 0.25, 0.25
 """How much better another pose must answer, in units of the mean answer of the cohort."""
+
+COMMON = 0.8
+"""Share of one half of the images that must seem upright to a filter learned from the other half; by chance 0.125."""
 
 _FIT = 4096  # images that the filter is learned from, evenly spread; more change nothing
 _PIECE = 8192
@@ -58,8 +61,7 @@ def pose_remarks(
         Images that show something.
     """
     rows = np.flatnonzero(usable)
-    if len(rows) < LEAST:
-        why = f"Not made: {len(rows)} images are too few to learn from what a chest looks like; it takes {LEAST}."
+    if why := _cannot_be_told(thumbs[rows]):
         return pd.concat([about_check("rotated", why), about_check("inverted", why)], ignore_index=True)
     poses = judge(thumbs[rows], learn(thumbs[rows]))
     turned, inverted = poses.turned >= TURNED, poses.inverted >= INVERTED
@@ -76,8 +78,21 @@ def pose_remarks(
     )
 
 
+def _cannot_be_told(thumbs: npt.NDArray[np.uint8]) -> str:
+    """Why poses cannot be judged, "" if they can: half of the images must predict how the other half stands."""
+    if len(thumbs) < LEAST:
+        return f"Not made: {len(thumbs)} images are too few to learn from what a chest looks like; it takes {LEAST}."
+    poses = judge(thumbs[1::2], learn(thumbs[::2]))
+    upright = float(((poses.turned < 0) & (poses.inverted < 0)).mean())
+    if upright < COMMON:
+        return f"Not made: the images have no pose in common; only {upright:.0%} of them stand as the others do."
+    return ""
+
+
 def learn(thumbs: npt.NDArray[np.uint8]) -> Floats:
-    """Filter that answers to what most of these images have in common, twice: the second time without odd ones.
+    """Filter that answers to what most of these images have in common.
+
+    It is learned without odd ones, which at first the median image finds, and then the filter itself.
 
     Parameters
     ----------
@@ -90,9 +105,19 @@ def learn(thumbs: npt.NDArray[np.uint8]) -> Floats:
         Symmetric left and right. The mean answer of the images, their inner product with it, is 1.
     """
     some = thumbs[:: -(-len(thumbs) // _FIT)]
-    found = _filter(_contrasts(some))
-    poses = judge(some, found)
-    return _filter(_contrasts(some[(poses.turned < TURNED) & (poses.inverted < INVERTED)]))
+    images = _contrasts(some)
+    found = _scaled(np.median(images, axis=0), images)
+    for _ in range(2):
+        poses = judge(some, found)
+        upright = images[(poses.turned < TURNED) & (poses.inverted < INVERTED)]
+        found = _filter(upright if len(upright) >= len(images) / 2 else images)
+    return found
+
+
+def _scaled(upright: npt.NDArray[np.floating], images: Floats) -> Floats:
+    """Filter made symmetric, and scaled so that the mean answer of the images is 1."""
+    upright = (upright + upright[:, ::-1]) / 2
+    return np.asarray(upright / (upright * images.mean(axis=0)).sum(), dtype=np.float32)
 
 
 def _filter(images: Floats) -> Floats:
@@ -111,8 +136,7 @@ def _filter(images: Floats) -> Floats:
         covariance += flat.T @ flat / len(images) / 4
     covariance += np.trace(covariance) / len(covariance) * np.eye(len(covariance))
     found = np.linalg.solve(covariance, mean.ravel().astype(np.float64)).reshape(side, side)
-    found = (found + found[:, ::-1]) / 2
-    return np.asarray(found / (found * mean).sum(), dtype=np.float32)
+    return _scaled(found, images)
 
 
 def judge(thumbs: npt.NDArray[np.uint8], upright: Floats) -> Poses:

@@ -13,46 +13,55 @@ SIDE = 64
 _SMOOTH, _DETAIL, _MARGIN = 0.7, 3.0, 2  # in pixels of the 64 x 64 image
 
 
-def agreement(first: Floats, second: Floats) -> Floats:
-    """Share of one image's detail that the other explains when it may be re-exposed, shifted and stretched a little.
+def detail(image: Floats) -> Floats:
+    """Fine detail of an image, and how it changes to first order under a shift and a stretch along each axis.
 
-    The fine detail of `second` (what is left when a Gaussian blur of 3 px is taken off) is fitted by least squares as
-    a multiple of that of `first` plus the first-order change under a shift and a stretch along each axis: the
-    gradient, and the gradient times its place. Two exposures of one patient differ in breath and posture, which no
-    such change explains; a copy that was re-encoded, brightened or cropped is explained nearly wholly.
+    Detail is what is left when a Gaussian blur of 3 px is taken off. The change under a shift is the gradient, under
+    a stretch the gradient times its place.
 
     Parameters
     ----------
-    first, second : float32 arrays of shape (n, 64, 64)
-        Area averages in grey levels; none constant.
+    image : float32 array of shape (64, 64)
+        Area averages; not constant. Brightness and contrast do not matter.
 
     Returns
     -------
-    float32 array of shape (n,)
-        Coefficient of determination, at most 1.
+    float32 array of shape (5, 3600)
+        Detail, and its change under a shift down, right, and a stretch down, right; without the margin.
     """
-    first, second = _standardised(_blur(first, _SMOOTH)), _standardised(_blur(second, _SMOOTH))
-    # The gradient half way between both makes the first-order change right to second order.
-    down, right = (np.asarray(change, dtype=np.float32) for change in np.gradient((first + second) / 2, axis=(1, 2)))
+    smooth = _blur(image, _SMOOTH)
+    smooth = smooth / smooth.std()
+    down, right = np.gradient(smooth)
     place = np.linspace(-1, 1, SIDE, dtype=np.float32)
-    changes = [first, down, right, down * place[:, None], right * place]
-    known = np.stack([_detail(change) for change in changes], axis=1)
-    wanted = _detail(second)[:, :, None]
-    gram = known @ known.transpose(0, 2, 1)
-    gram += 1e-6 * np.trace(gram, axis1=1, axis2=2)[:, None, None] * np.eye(len(changes), dtype=np.float32)
-    weights = np.linalg.solve(gram, known @ wanted)
-    rest = wanted - known.transpose(0, 2, 1) @ weights
-    return np.asarray(1 - (rest**2).sum(axis=(1, 2)) / (wanted**2).sum(axis=(1, 2)), dtype=np.float32)
-
-
-def _standardised(images: Floats) -> Floats:
-    return np.asarray(images / images.std(axis=(1, 2), keepdims=True), dtype=np.float32)
-
-
-def _detail(images: Floats) -> Floats:
-    """What a blur takes away, without the margin, shape (n, pixels)."""
+    changes = np.stack([smooth, down, right, down * place[:, None], right * place])
     inside = slice(_MARGIN, SIDE - _MARGIN)
-    return np.asarray((images - _blur(images, _DETAIL))[:, inside, inside], dtype=np.float32).reshape(len(images), -1)
+    fine = (changes - _blur(changes, _DETAIL))[:, inside, inside]
+    return np.asarray(fine.reshape(len(changes), -1), dtype=np.float32)
+
+
+def agreement(first: Floats, second: Floats) -> float:
+    """Share of one image's detail that the other explains when it may be re-exposed, shifted and stretched a little.
+
+    The detail of `second` is fitted by least squares as a multiple of that of `first` plus the changes. Two exposures
+    of one patient differ in breath and posture, which no such change explains; a copy that was re-encoded,
+    brightened or slightly cropped is explained nearly wholly.
+
+    Parameters
+    ----------
+    first, second : float32 arrays of shape (5, 3600)
+        Of two images, see `detail`.
+
+    Returns
+    -------
+    float
+        Coefficient of determination, from about 0 to 1.
+    """
+    # The change half way between both makes the fit right to second order.
+    known = np.concatenate([first[:1], (first[1:] + second[1:]) / 2])
+    gram, product = known @ known.T, known @ second[0]
+    gram[np.diag_indices_from(gram)] += 1e-6 * np.trace(gram)
+    rest = second[0] - np.linalg.solve(gram, product) @ known
+    return float(1 - rest @ rest / (second[0] @ second[0]))
 
 
 def _blur(images: Floats, width: float) -> Floats:

@@ -50,6 +50,16 @@ def require_no_leaks(quality: pd.DataFrame, cohort: Cohort, folder: Path) -> Non
         raise DataError(f"{leak} All remarks: {folder / FILE}")
 
 
+def notes(quality: pd.DataFrame, cohort: Cohort) -> tuple[str, ...]:
+    """What someone who has just made a data set should know, in sentences."""
+    counts = count_checks(quality)
+    found = ", ".join(f"{check} {count:,}" for check, count in counts.items())
+    labels = quality.loc[(quality["check"] == "label-version") & (quality["image_id"] == ""), "detail"]
+    told = [leak_sentence(leaks(quality, cohort)), *labels]
+    told.append(f"quality control found {found}; 'chestxpert data check' shows what." if found else "")
+    return tuple(sentence for sentence in told if sentence)
+
+
 def summarise(quality: pd.DataFrame, cohort: Cohort, folder: Path, examples: int = EXAMPLES) -> str:
     """Counts for each check with examples, what each means and what to do; leaks first.
 
@@ -72,9 +82,9 @@ def summarise(quality: pd.DataFrame, cohort: Cohort, folder: Path, examples: int
         lines += ["", leak]
     for check in counts:
         lines += ["", *_about(check, counts[check], quality, examples)]
-    notes = quality[quality["image_id"] == ""]
-    lines += [""] * bool(len(notes))
-    lines += [f"{check}: {detail}" for check, detail in zip(notes["check"], notes["detail"], strict=True)]
+    general = quality[quality["image_id"] == ""]
+    lines += [""] * bool(len(general))
+    lines += [f"{check}: {detail}" for check, detail in zip(general["check"], general["detail"], strict=True)]
     if silent:
         lines += ["", f"Nothing found: {', '.join(silent)}"]
     return "\n".join(lines)
