@@ -86,7 +86,7 @@ def test_small_images_are_not_compared_in_detail_and_it_is_said(drawn: Images, m
 def test_a_flood_of_look_alikes_is_cut_and_it_is_said(
     drawn: Images, make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_MOST", 3)
+    monkeypatch.setattr(module, "_LIMIT", 3)
     images = planted(drawn, {row + 30: FOUND["nothing but a pixel"](drawn[row]) for row in range(5)})
     rows = found(images, make_store, "near-duplicate")
     assert [row["image_id"] == "" for row in rows] == [True, False, False, False]

@@ -105,7 +105,7 @@ def learn(thumbs: npt.NDArray[np.uint8]) -> Floats:
         Symmetric left and right. The mean answer of the images, their inner product with it, is 1.
     """
     some = thumbs[:: -(-len(thumbs) // _FIT)]
-    images = _contrasts(some)
+    images = contrasts(some)
     found = _scaled(np.median(images, axis=0), images)
     for _ in range(2):
         poses = judge(some, found)
@@ -142,7 +142,7 @@ def _filter(images: Floats) -> Floats:
 def judge(thumbs: npt.NDArray[np.uint8], upright: Floats) -> Poses:
     """How images seem to stand, by a filter of `learn`."""
     answers = np.concatenate(
-        [_answers(_contrasts(thumbs[start : start + _PIECE]), upright) for start in range(0, len(thumbs), _PIECE)]
+        [_answers(contrasts(thumbs[start : start + _PIECE]), upright) for start in range(0, len(thumbs), _PIECE)]
     )
     inverted = (-answers).max(axis=1) - answers.max(axis=1)
     answers[inverted >= INVERTED] *= -1
@@ -157,7 +157,7 @@ def _answers(images: Floats, upright: Floats) -> Floats:
     return np.asarray(images.reshape(len(images), -1) @ turns, dtype=np.float32)
 
 
-def _contrasts(thumbs: npt.NDArray[np.uint8]) -> Floats:
+def contrasts(thumbs: npt.NDArray[np.uint8]) -> Floats:
     """Images without brightness and contrast: cut at their 2nd and 98th percentile, of mean 0 and norm 1."""
     flat = thumbs.reshape(len(thumbs), -1).astype(np.float32)
     low, high = np.quantile(flat, [0.02, 0.98], axis=1).astype(np.float32)
