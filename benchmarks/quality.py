@@ -1,6 +1,7 @@
 """How well the quality control's checks of images do, on a data set of radiographs.
 
     python benchmarks/quality.py --data DIR [--step 4]
+    python benchmarks/quality.py --data DIR --many 112120
 
 Prints, for the images of a prepared data set that are taken to be sound:
 
@@ -9,8 +10,9 @@ Prints, for the images of a prepared data set that are taken to be sound:
 - copies: the share found of each STEP-th image after a change, compared with its original.
 - pose: the share found of all images turned or inverted, by a filter learned from other patients, and the false alarms.
 - mirrored: why mirrored images are not looked for.
+- cost (with --many, and nothing else): time and memory of all checks for N images mixed from those of the data set.
 
-Without --data, on 600 drawn images, which are no radiographs.
+Without --data, on 300 drawn images, which are no radiographs.
 """
 
 from __future__ import annotations
@@ -18,15 +20,24 @@ from __future__ import annotations
 import argparse
 import io
 import tempfile
+import time
+import tracemalloc
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from PIL import Image
 
+from chestxpert.cohort.table import Cohort, make_table
 from chestxpert.dataset import Dataset, prepare
+from chestxpert.labels import NIH15
+from chestxpert.pixels.manifest import create_pixels, write_manifest
+from chestxpert.pixels.preprocess import Preprocess
+from chestxpert.pixels.store import ImageStore
+from chestxpert.quality import check_images
 from chestxpert.quality.areas import area_averages
 from chestxpert.quality.duplicates import MOST, RADIUS, WHOLE
 from chestxpert.quality.flat import DEVIATION, LEVEL_SHARE
@@ -183,6 +194,29 @@ def report_mirrored(thumbs: Images, patients: npt.NDArray[np.object_]) -> None:
     print(f"mirrored: {wrong / len(thumbs):.1%} of sound images would be taken for mirrored")
 
 
+def report_cost(images: Images, count: int, folder: Path) -> None:
+    """Processor time and memory for many images: each the half of one over another, shifted."""
+    rng, size = np.random.default_rng(0), images.shape[1]
+    pixels = create_pixels(folder, count, size)
+    for row in range(count):
+        first, second = images[rng.integers(len(images), size=2)]
+        pixels[row] = np.roll(first, rng.integers(-size // 16, size // 16, 2), (0, 1)) // 2 + second // 2
+    pixels.flush()
+    names = [f"{row}.png" for row in range(count)]
+    write_manifest(folder, pd.DataFrame({"image_id": names, "width": size, "height": size}), Preprocess(size), "mixed")
+    labels = np.tile(NIH15.encode(["No Finding"]), (count, 1))
+    cohort = Cohort(make_table(names, names, labels, NIH15, split="train"), NIH15)
+    store = ImageStore.open(folder)
+    tracemalloc.start()
+    started, clock = time.process_time(), time.perf_counter()
+    found = check_images(cohort, store)
+    seconds, wall = time.process_time() - started, time.perf_counter() - clock
+    print(
+        f"cost: {count:,} mixed images of {size} px: {seconds:.0f} s of processor time, {wall:.0f} s in all;", end=" "
+    )
+    print(f"{tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB at the most; {len(found)} remarks")
+
+
 def report(data: Dataset, step: int) -> None:
     """Print everything."""
     images: Images = np.array(data.store.pixels[data.pixel_rows()])
@@ -202,14 +236,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--step", type=int, default=4)
+    parser.add_argument("--many", metavar="N", type=int, default=0)
     arguments = parser.parse_args()
-    if arguments.data is not None:
-        report(Dataset.load(arguments.data), arguments.step)
-        return
     with tempfile.TemporaryDirectory() as scratch:
-        simulate(Path(scratch) / "drawn", images=600, size=128)
-        prepare(Path(scratch) / "drawn", Path(scratch) / "data", size=128)
-        report(Dataset.load(Path(scratch) / "data"), arguments.step)
+        folder = arguments.data
+        if folder is None:
+            simulate(Path(scratch) / "drawn", images=300, size=128)
+            folder = Path(scratch) / "data"
+            prepare(Path(scratch) / "drawn", folder, size=128)
+        data = Dataset.load(folder)
+        if arguments.many:
+            report_cost(np.array(data.store.pixels), arguments.many, Path(scratch))
+        else:
+            report(data, arguments.step)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ WHOLE, MOST = 0.9, 0.97
 
 Two exposures of one patient reach 0.80 and 0.90."""
 
-_LIMIT = 100_000  # pairs that are compared in detail, the closest first
+_LIMIT = 50_000  # pairs that are compared in detail, the closest first
 _KEPT = 600  # images whose detail is kept at a time, of 72 kB each
 
 Pairs = npt.NDArray[np.int64]
