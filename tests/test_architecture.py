@@ -19,6 +19,7 @@ LEVELS = [
     {"imbalance", "evaluation"},
     {"dataset"},
     {"prepare"},
+    {"quality"},
     {"pixels", "simulator"},
     {"cohort", "download"},
     {"recipe"},
@@ -79,7 +80,7 @@ def imported_packages(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("room", ["evaluation", "report", "cohort", "recipe", "taxonomy", "labels", "study"])
+@pytest.mark.parametrize("room", ["evaluation", "report", "cohort", "recipe", "taxonomy", "labels", "study", "quality"])
 def test_rooms_that_read_stored_results_never_load_a_network_library(room: str) -> None:
     files = [path for path in FILES if room_of(path) == room]
     assert files

@@ -57,7 +57,8 @@ def test_a_folder_of_real_layout_has_all_its_parts(tiny_nih: Path, tmp_path: Pat
     report = _prepare(tiny_nih, tmp_path / "data", seed=3)
     info = json.loads((tmp_path / "data" / "dataset.json").read_text())
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [
-        "boxes.parquet", "cohort.parquet", "dataset.json", "index.parquet", "pixels.u8", "rejects.csv", "store.json",
+        "boxes.parquet", "cohort.parquet", "dataset.json", "index.parquet", "pixels.u8", "quality.csv",
+        "rejects.csv", "store.json",
     ]  # fmt: skip
     assert info["schema"] == 1
     assert info["source"] == {"kind": "nih", "path": str(tiny_nih)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from chestxpert.pixels.build import build_store, find_images, walk_images
 from chestxpert.pixels.pool import Progress
 from chestxpert.pixels.preprocess import Preprocess
 from chestxpert.pixels.store import ImageStore
+from chestxpert.quality import check_images, label_remarks, notes, write_quality
 
 COHORT, BOXES, REJECTS, INFO = "cohort.parquet", "boxes.parquet", "rejects.csv", "dataset.json"
 SCHEMA = 1
@@ -179,6 +180,9 @@ def prepare(
         boxes, stray = _boxes_of(tables.boxes, cohort)
         everything = [*tables.rejects, *rejects, *chosen.rejects, *undecodable, *stray]
         report = _report(out, tables, chosen, cohort, everything, len(boxes), size)
+        quality = check_images(cohort, ImageStore.open(folder), everything, label_remarks([source], space))
+        write_quality(quality, folder)
+        report = replace(report, notes=(*report.notes, *notes(quality, cohort)))
         _write(folder, cohort, boxes, everything, _info(report, tables, source, cohort, folder, arguments))
     return report
 

@@ -11,8 +11,8 @@ from chestxpert import __version__
 from chestxpert.cli.main import build_parser, main
 
 COMMANDS = [
-    [], ["data"], ["data", "download"], ["data", "prepare"], ["data", "report"], ["data", "simulate"],
-    ["data", "oversample"], ["compare"], ["train"], ["evaluate"], ["report"], ["recipes"],
+    [], ["data"], ["data", "download"], ["data", "prepare"], ["data", "check"], ["data", "report"],
+    ["data", "simulate"], ["data", "oversample"], ["compare"], ["train"], ["evaluate"], ["report"], ["recipes"],
 ]  # fmt: skip
 HEAVY = {
     "torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "PIL", "scipy", "sklearn", "jinja2", "tqdm", "httpx",

@@ -43,7 +43,7 @@ QUALITY = """check,image_id,other,value,detail
 near-duplicate,00000002_000.png,00000002_001.png,3,"They differ in 3 of 64 bits."
 undecodable,broken.png,,,"It is neither PNG nor JPEG."
 age,00000005_000.png,,148,"The age is 148 years."
-own-check,00000006_000.png,,0.25,"A check that this version does not know."
+inverted,00000006_000.png,,0.25,"It fits the others better with black and white exchanged."
 """
 
 

@@ -75,7 +75,7 @@ def test_remarks_stand_by_check_with_both_pictures_of_a_pair(page: Page, dataset
     broken = quality.split("undecodable <span")[1].split("<h3")[0]
     assert "no pixels" in broken
     assert "<img" not in broken
-    assert "own-check" in quality
+    assert "Black and white seem to be exchanged" in quality
     assert str(dataset_folder / "quality.csv") in page.text
 
 
@@ -131,7 +131,7 @@ def test_hostile_words_stay_words(dataset_copy: Path) -> None:
     info = json.loads((dataset_copy / "dataset.json").read_text())
     info["notes"], info["source"]["path"] = [evil], evil
     (dataset_copy / "dataset.json").write_text(json.dumps(info))
-    remark = pd.DataFrame([[evil, old, evil, 1, evil]], columns=["check", "image_id", "other", "value", "detail"])
+    remark = pd.DataFrame([["age", old, evil, 1, evil]], columns=["check", "image_id", "other", "value", "detail"])
     remark.to_csv(dataset_copy / "quality.csv", index=False)
     rejects = pd.DataFrame([[evil, evil, evil]], columns=["image_id", "reason", "detail"])
     rejects.to_csv(dataset_copy / "rejects.csv", index=False)
@@ -146,6 +146,7 @@ def test_hostile_words_stay_words(dataset_copy: Path) -> None:
 def test_simulated_images_are_called_drawings(tmp_path: Path) -> None:
     simulate(tmp_path / "drawn", images=40, size=32, seed=4)
     prepare(tmp_path / "drawn", tmp_path / "data", size=32, workers=1)
+    (tmp_path / "data" / "quality.csv").unlink()
     found = Page(build_data_report(tmp_path / "data", draws=10))
     assert found.text.count("SIMULATED IMAGES: drawings, no radiographs") == 2
     assert "These images are simulated" in found.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chestxpert.cli import data_download, data_oversample, data_prepare, data_report, data_simulate
+from chestxpert.cli import data_check, data_download, data_oversample, data_prepare, data_report, data_simulate
 from chestxpert.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ EPILOG = """
     examples:
       chestxpert data download ~/nih
       chestxpert data prepare ~/nih --out data/nih
+      chestxpert data check data/nih
       chestxpert data report data/nih
       chestxpert data simulate --out data/drawn --images 1200
       chestxpert data oversample data/nih --out data/copies
@@ -36,6 +37,7 @@ def add_to(commands: Commands) -> None:
     inner = parser.add_subparsers(title="commands", metavar="COMMAND")
     data_download.add_to(inner)
     data_prepare.add_to(inner)
+    data_check.add_to(inner)
     data_report.add_to(inner)
     data_simulate.add_to(inner)
     data_oversample.add_to(inner)

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from chestxpert.cohort.nih import (
-    ENTRY_PATTERN,
     OfficialLists,
     SourceTable,
+    find_entries,
     is_contradiction,
     patient_id,
     read_entries,
@@ -113,7 +113,7 @@ def _label_row(cells: list[str], columns: list[int]) -> npt.NDArray[np.bool_] | 
 
 def _with_persons(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """Fill in view, sex and age from NIH's own table, if it is there."""
-    if find_file(folder, ENTRY_PATTERN) is None:
+    if find_entries(folder)[0] is None:
         return frame
     known = read_entries(folder, NIH15).frame.set_index("image_id")
     for column in ("view", "sex", "age"):

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from chestxpert.errors import DataError
+
 REASONS: Mapping[str, str] = {
     "bad-row": "row of the label table that cannot be read",
     "unknown-finding": "row with a finding that the label space does not know",
@@ -58,3 +60,20 @@ def write_rejects(rejects: Iterable[Reject], path: Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["image_id", "reason", "detail"])
         writer.writerows(astuple(reject) for reject in sorted(rejects, key=lambda r: order.index(r.reason)))
+
+
+def read_rejects(path: Path) -> list[Reject]:
+    """Rejects that `write_rejects` wrote, in the order of the file.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or is not such a table.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [Reject(row["image_id"], row["reason"], row["detail"]) for row in csv.DictReader(file)]
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise DataError(
+            f"{path} cannot be read as a list of rejects ({error!r}). Prepare the data set again."
+        ) from error

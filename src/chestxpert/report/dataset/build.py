@@ -9,6 +9,7 @@ from typing import Any
 from chestxpert.dataset import Dataset
 from chestxpert.errors import DataError, UsageError
 from chestxpert.files import write_text
+from chestxpert.quality.remarks import FILE as QUALITY
 from chestxpert.report.cohort_table import cohort_table
 from chestxpert.report.dataset.about import facts, origin_table, stands_out
 from chestxpert.report.dataset.figure_combinations import combinations_figure
@@ -19,7 +20,7 @@ from chestxpert.report.dataset.figure_presence import presence_figure
 from chestxpert.report.dataset.figure_shift import shift_figure
 from chestxpert.report.dataset.figure_together import together_figure
 from chestxpert.report.dataset.left_out import left_out_table
-from chestxpert.report.dataset.remarks import QUALITY, grouped_remarks, read_remarks
+from chestxpert.report.dataset.remarks import grouped_remarks, read_remarks
 from chestxpert.report.dataset.samples import samples
 from chestxpert.report.dataset.shift import Shift, prevalence_shifts
 from chestxpert.report.dataset.subject import PARTS, Subject
