@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from chestxpert.errors import StoreError, UsageError
-from chestxpert.pixels.preprocess import Preprocess, shrink
+from chestxpert.pixels.preprocess import Preprocess
+from chestxpert.pixels.shrink import shrink
 
 
 def _brute_force(image: npt.NDArray[np.uint8], target: tuple[int, int]) -> npt.NDArray[np.float64]:
@@ -95,6 +96,6 @@ def test_impossible_sizes_are_refused(size: int) -> None:
 
 def test_stored_values_come_back_and_unknown_ones_do_not() -> None:
     assert Preprocess.from_dict(Preprocess(128).to_dict()) == Preprocess(128)
-    for values in ({"size": 128, "fit": "stretch"}, {"size": 128, "gamma": 2}, {"size": 1}):
+    for values in ({"size": 128, "fit": "tile"}, {"size": 128, "gamma": 2}, {"size": 1}, {"grey": "max"}):
         with pytest.raises(StoreError, match="not one this version knows"):
             Preprocess.from_dict(values)

@@ -1,0 +1,145 @@
+"""Unfold the pixels of a DICOM file: which decoder for which transfer syntax, and what to install where one is missing.
+
+Only decoders under permissive licences are asked, and each by name: a GPL decoder that happens to be installed is not
+used. Of several, those are asked that survive damaged files (`benchmarks/fuzz.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from chestxpert.pixels.dicom_codestream import check_frame
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Codec:
+    """Decoders of one transfer syntax.
+
+    Parameters
+    ----------
+    plugins : tuple of str
+        pydicom's names of them, best first.
+    package : str
+        What brings the first; "" where ChestXpert's own dependencies do.
+    """
+
+    plugins: tuple[str, ...]
+    package: str = ""
+
+
+_LOSSLESS_JPEG = Codec(("gdcm",), "python-gdcm")
+_JPEG_LS = Codec(("pyjpegls",), "pyjpegls")
+_JPEG_2000 = Codec(("pylibjpeg", "pillow"), "pylibjpeg-openjpeg")
+_HIGH_THROUGHPUT = Codec(("pylibjpeg",), "pylibjpeg-openjpeg")
+
+CODECS: dict[str, Codec] = {
+    "1.2.840.10008.1.2": Codec(()),
+    "1.2.840.10008.1.2.1": Codec(()),
+    "1.2.840.10008.1.2.1.99": Codec(()),
+    "1.2.840.10008.1.2.2": Codec(()),
+    "1.2.840.10008.1.2.5": Codec(("pydicom",)),  # RLE
+    "1.2.840.10008.1.2.4.50": Codec(("pillow",)),  # JPEG baseline
+    "1.2.840.10008.1.2.4.51": Codec(("pillow",)),  # JPEG extended: 8 bits
+    "1.2.840.10008.1.2.4.57": _LOSSLESS_JPEG,
+    "1.2.840.10008.1.2.4.70": _LOSSLESS_JPEG,
+    "1.2.840.10008.1.2.4.80": _JPEG_LS,
+    "1.2.840.10008.1.2.4.81": _JPEG_LS,
+    "1.2.840.10008.1.2.4.90": _JPEG_2000,
+    "1.2.840.10008.1.2.4.91": _JPEG_2000,
+    "1.2.840.10008.1.2.4.201": _HIGH_THROUGHPUT,
+    "1.2.840.10008.1.2.4.202": _HIGH_THROUGHPUT,
+    "1.2.840.10008.1.2.4.203": _HIGH_THROUGHPUT,
+}
+"""By UID (PS3.5 section 10). The uncompressed ones need no decoder."""
+
+_EXTENDED = "1.2.840.10008.1.2.4.51"
+
+
+def stored_values(elements: Dataset) -> tuple[npt.NDArray[Any], str]:
+    """Stored values of a picture of one frame, and the Photometric Interpretation they have now.
+
+    Parameters
+    ----------
+    elements : pydicom.dataset.Dataset
+        With ``file_meta`` and the elements of the Image Pixel module, whose sizes have been checked.
+
+    Returns
+    -------
+    array of shape (H, W) or (H, W, 3)
+        Integers, sign extended, with unused bits cleared. YBR is RGB now.
+    str
+
+    Raises
+    ------
+    ValueError
+        If no decoder is there, or the frame is damaged.
+    """
+    from pydicom.encaps import get_frame
+    from pydicom.pixels import get_decoder
+    from pydicom.uid import UID
+
+    syntax = UID(transfer_syntax(elements))
+    codec = CODECS.get(syntax)
+    if codec is None:
+        raise ValueError(f"its transfer syntax, {_named(syntax)}, is not one that ChestXpert reads")
+    if bool(codec.plugins) != bool(elements["PixelData"].is_undefined_length):
+        raise ValueError(f"its transfer syntax, {_named(syntax)}, does not fit its pixels: are they compressed or not?")
+    if not codec.plugins:
+        values, about = get_decoder(syntax).as_array(elements, index=0)
+        return values, str(about["photometric_interpretation"])
+    _refuse_12_bit_jpeg(elements, syntax)
+    check_frame(
+        get_frame(elements.PixelData, 0, number_of_frames=1),
+        syntax,
+        int(elements.Rows),
+        int(elements.Columns),
+        int(elements.SamplesPerPixel),
+        int(elements.BitsAllocated),
+    )
+    values, about = get_decoder(syntax).as_array(elements, index=0, decoding_plugin=_choose(syntax, codec))
+    return values, str(about["photometric_interpretation"])
+
+
+def transfer_syntax(elements: Dataset) -> str:
+    """UID of the transfer syntax; where the file does not say, that of the encoding its elements were found in."""
+    said = getattr(elements, "file_meta", {}).get("TransferSyntaxUID")
+    if said:
+        return str(said)
+    implicit, little = elements.original_encoding
+    found = "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2"
+    elements.file_meta.TransferSyntaxUID = found
+    return found
+
+
+def _choose(syntax: str, codec: Codec) -> str:
+    """Best decoder that is installed; ValueError says what to install."""
+    from pydicom.pixels import get_decoder
+
+    installed = get_decoder(syntax).available_plugins
+    for plugin in codec.plugins:
+        if plugin in installed:
+            return plugin
+    raise ValueError(
+        f"its transfer syntax is {_named(syntax)}, which needs a decoder that is not installed. Install it with \"pip "
+        f"install 'chestxpert[dicom]'\", or the package '{codec.package}' alone"
+    )
+
+
+def _refuse_12_bit_jpeg(elements: Dataset, syntax: str) -> None:
+    if syntax == _EXTENDED and int(elements.BitsStored) > 8:
+        raise ValueError(
+            f"its transfer syntax is {_named(syntax)} with {elements.BitsStored} bits, which no decoder under a permissive "
+            "licence reads. Convert it first, for example with 'dcmdjpeg' of the DCMTK"
+        )
+
+
+def _named(syntax: str) -> str:
+    from pydicom.uid import UID
+
+    return f"{UID(syntax).name} ({syntax})"
