@@ -220,16 +220,15 @@ def test_a_file_larger_than_any_radiograph_is_not_read(tmp_path: Path, monkeypat
         decode(tmp_path / "a.png")
 
 
-@pytest.mark.parametrize("place", range(0, 400, 7))
-def test_a_png_whose_pixels_changed_is_refused(place: int) -> None:
+def test_a_png_whose_pixels_changed_is_refused() -> None:
     """Each changed bit: zlib alone lets some pass, and Pillow does not look at the chunk's checksum."""
-    rows = b"".join(b"\0" + row.tobytes() for row in np.tile(GREY, (4, 1)))
-    whole = _png(13, 36, 8, 0, rows)
+    whole = _bytes(Image.fromarray(GREY))
     pixels = whole.index(b"IDAT") + 4
-    damaged = bytearray(whole)
-    damaged[pixels + place] ^= 1 << (place % 8)
-    with pytest.raises(DataError, match="checksum of its IDAT chunk"):
-        decode(bytes(damaged))
+    for place in range(pixels, len(whole) - 16):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << (place % 8)
+        with pytest.raises(DataError, match="checksum of its IDAT chunk"):
+            decode(bytes(damaged))
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends() -> None:

@@ -126,7 +126,7 @@ def _choose(syntax: str, codec: Codec) -> str:
         if plugin in installed:
             return plugin
     raise ValueError(
-        f"its transfer syntax is {_named(syntax)}, which needs a decoder that is not installed. Install it with \"pip "
+        f'its transfer syntax is {_named(syntax)}, which needs a decoder that is not installed. Install it with "pip '
         f"install 'chestxpert[dicom]'\", or the package '{codec.package}' alone"
     )
 

@@ -52,7 +52,9 @@ def show(stored: npt.NDArray[Any], elements: Dataset, grey: Grey = "stored") -> 
     low, high = _range(elements)
     least, greatest = int(stored.min()), int(stored.max())
     if least < low or greatest > high:
-        raise ValueError(f"its values go from {least} to {greatest}, which Bits Stored does not allow ({low} to {high})")
+        raise ValueError(
+            f"its values go from {least} to {greatest}, which Bits Stored does not allow ({low} to {high})"
+        )
     padding = _padding(elements, low, high)
     if grey == "minmax":
         return _stretched(stored, _shares(stored.astype(np.float64), elements, low, high), padding)
