@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from chestxpert.errors import DataError
 from chestxpert.pixels import png
@@ -143,7 +143,7 @@ def check_size(width: int, height: int) -> None:
         raise ValueError(f"it is too large: {width} x {height} pixels, more than {MAX_PIXELS}")
 
 
-def _bits(image: Image.Image) -> int:
+def _bits(image: ImageFile.ImageFile) -> int:
     """Bits of a stored sample: Pillow's raw mode names them after a semicolon where they are not 8."""
     arguments: Any = image.tile[0].args if image.tile else ""
     raw = arguments if isinstance(arguments, str) else str(arguments[0])
@@ -164,7 +164,7 @@ def _grey(image: Image.Image, kind: str, grey: Grey) -> npt.NDArray[np.uint8]:
 
 
 def stretch(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Spread real values, shape (H, W), so that their least becomes 0 and their greatest 255; a flat image becomes 0."""
+    """Spread real values, shape (H, W), so that the least becomes 0 and the greatest 255; a flat image becomes 0."""
     low, high = float(values.min()), float(values.max())
     if not high > low:
         return np.zeros(values.shape, dtype=np.uint8)

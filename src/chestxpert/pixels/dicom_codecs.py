@@ -81,10 +81,9 @@ def stored_values(elements: Dataset) -> tuple[npt.NDArray[Any], str]:
         If no decoder is there, or the frame is damaged.
     """
     from pydicom.encaps import get_frame
-    from pydicom.pixels import get_decoder
-    from pydicom.uid import UID
+    from pydicom.pixels.decoders.base import get_decoder
 
-    syntax = UID(transfer_syntax(elements))
+    syntax = transfer_syntax(elements)
     codec = CODECS.get(syntax)
     if codec is None:
         raise ValueError(f"its transfer syntax, {_named(syntax)}, is not one that ChestXpert reads")
@@ -106,20 +105,22 @@ def stored_values(elements: Dataset) -> tuple[npt.NDArray[Any], str]:
     return values, str(about["photometric_interpretation"])
 
 
-def transfer_syntax(elements: Dataset) -> str:
+def transfer_syntax(elements: Dataset) -> UID:
     """UID of the transfer syntax; where the file does not say, that of the encoding its elements were found in."""
-    said = getattr(elements, "file_meta", {}).get("TransferSyntaxUID")
+    from pydicom.uid import UID
+
+    said = elements.file_meta.get("TransferSyntaxUID")
     if said:
-        return str(said)
+        return UID(str(said))
     implicit, little = elements.original_encoding
-    found = "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2"
+    found = UID("1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2")
     elements.file_meta.TransferSyntaxUID = found
     return found
 
 
 def _choose(syntax: str, codec: Codec) -> str:
     """Best decoder that is installed; ValueError says what to install."""
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     installed = get_decoder(syntax).available_plugins
     for plugin in codec.plugins:
@@ -134,8 +135,8 @@ def _choose(syntax: str, codec: Codec) -> str:
 def _refuse_12_bit_jpeg(elements: Dataset, syntax: str) -> None:
     if syntax == _EXTENDED and int(elements.BitsStored) > 8:
         raise ValueError(
-            f"its transfer syntax is {_named(syntax)} with {elements.BitsStored} bits, which no decoder under a permissive "
-            "licence reads. Convert it first, for example with 'dcmdjpeg' of the DCMTK"
+            f"its transfer syntax is {_named(syntax)} with {elements.BitsStored} bits, which no decoder under a "
+            "permissive licence reads. Convert it first, for example with 'dcmdjpeg' of the DCMTK"
         )
 
 
