@@ -59,7 +59,7 @@ def _values(elements: Dataset, photometric: str) -> tuple[npt.NDArray[Any], str]
     """Stored values: (H, W), or red, green and blue, (H, W, 3)."""
     values, now = stored_values(elements)
     if photometric == _PALETTE:
-        from pydicom.pixels import apply_color_lut
+        from pydicom.pixels.processing import apply_color_lut
 
         return apply_color_lut(values, elements)[..., :3], _PALETTE
     if photometric in _COLOUR and now != "RGB":

@@ -15,6 +15,7 @@ from chestxpert.pixels.dicom_codestream import check_frame
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+    from pydicom.uid import UID
 
 
 @dataclass(frozen=True)

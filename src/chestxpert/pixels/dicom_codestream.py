@@ -78,9 +78,7 @@ def _jpeg_size(frame: bytes, allowed: tuple[int, ...]) -> Size:
     for marker, segment in _segments(frame):
         if marker in _ALL_FRAMES:
             if size is not None or marker not in allowed:
-                raise ValueError(
-                    f"its JPEG codestream has a frame of kind {marker:X}, which its transfer syntax has not"
-                )
+                raise ValueError(f"its JPEG codestream is of kind {marker:X}, which does not fit its transfer syntax")
             size = _jpeg_frame(segment, marker)
         elif marker not in _OTHERS:
             raise ValueError(DAMAGED)

@@ -58,7 +58,7 @@ def read_elements(file: BinaryIO, keywords: tuple[str, ...] | None = None) -> Da
     from pydicom.filereader import read_dataset
     from pydicom.tag import Tag
 
-    tags = [Tag(keyword) for keyword in keywords] if keywords is not None else None
+    tags: list[BaseTag | int] | None = [Tag(keyword) for keyword in keywords] if keywords else None
     if file.read(132)[128:] != b"DICM":
         file.seek(0)
     try:
@@ -76,7 +76,7 @@ def _after_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
     return tag.group != 2
 
 
-def _inflated(file: BinaryIO, meta: Dataset, tags: list[BaseTag] | None) -> Dataset:
+def _inflated(file: BinaryIO, meta: Dataset, tags: list[BaseTag | int] | None) -> Dataset:
     """Elements of a deflated data set (PS3.5 section A.5), whose open file stands behind the meta information."""
     from pydicom.dataset import FileMetaDataset
     from pydicom.filereader import read_dataset

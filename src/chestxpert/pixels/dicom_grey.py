@@ -1,8 +1,8 @@
 """From stored values to what a DICOM picture shows: the standard's greyscale pipeline.
 
 PS3.4 section N.2 fixes the order: Modality LUT (PS3.3 C.11.1), then VOI LUT or window (C.11.2), then the inversion of
-MONOCHROME1 (C.7.6.3.1.2) or of a Presentation LUT Shape (C.8.11.3.1.2). Each step looks at one value alone, so for up to
-16 bits the steps are worked out once for each value there can be, and looked up for the pixels.
+MONOCHROME1 (C.7.6.3.1.2) or of a Presentation LUT Shape (C.8.11.3.1.2). Each step looks at one value alone, so for up
+to 16 bits the steps are worked out once for each value there can be, and looked up for the pixels.
 """
 
 from __future__ import annotations
@@ -52,9 +52,7 @@ def show(stored: npt.NDArray[Any], elements: Dataset, grey: Grey = "stored") -> 
     low, high = _range(elements)
     least, greatest = int(stored.min()), int(stored.max())
     if least < low or greatest > high:
-        raise ValueError(
-            f"its values go from {least} to {greatest}, which Bits Stored does not allow ({low} to {high})"
-        )
+        raise ValueError(f"its values go from {least} to {greatest}; Bits Stored allows only {low} to {high}")
     padding = _padding(elements, low, high)
     if grey == "minmax":
         return _stretched(stored, _shares(stored.astype(np.float64), elements, low, high), padding)

@@ -16,9 +16,9 @@ def shrink(image: npt.NDArray[np.uint8], target: tuple[int, int]) -> npt.NDArray
     """Area-average an image down to `target`, each side no larger than the image's.
 
     Every pixel of the result is the mean of the area it covers, pixels on a border counted by their share, rounded half
-    up. Sides are measured in units that make every share a whole number, and sums of whole numbers are exact in floating
-    point as long as they stay small enough: so the result is exact, and the same on every machine and in every order of
-    summing.
+    up. Sides are measured in units that make every share a whole number, and sums of whole numbers are exact in
+    floating point as long as they stay small enough: so the result is exact, and the same on every machine and in every
+    order of summing.
 
     Parameters
     ----------
@@ -31,12 +31,12 @@ def shrink(image: npt.NDArray[np.uint8], target: tuple[int, int]) -> npt.NDArray
     uint8 array of shape `target`
     """
     height, width = image.shape
-    kind: type[np.float32 | np.float64] = np.float32 if 255 * height < _EXACT else np.float64
+    kind = np.dtype(np.float32 if 255 * height < _EXACT else np.float64)
     down = np.empty((target[0], width), dtype=kind)
     for results, sources, shares in _shares(height, target[0], _ROWS, kind):
         np.matmul(shares, image[sources].astype(kind), out=down[results])
     both = np.empty(target, dtype=np.float64)
-    for results, sources, shares in _shares(width, target[1], _COLUMNS, np.float64):
+    for results, sources, shares in _shares(width, target[1], _COLUMNS, np.dtype(np.float64)):
         both[:, results] = down[:, sources].astype(np.float64) @ shares.T
     both += 0.5 * image.size  # both holds the mean times height and width
     both /= image.size
@@ -45,7 +45,7 @@ def shrink(image: npt.NDArray[np.uint8], target: tuple[int, int]) -> npt.NDArray
 
 @lru_cache(maxsize=64)
 def _shares(
-    size: int, count: int, group: int, kind: type[np.float32 | np.float64]
+    size: int, count: int, group: int, kind: np.dtype[Any]
 ) -> tuple[tuple[slice, slice, npt.NDArray[Any]], ...]:
     """How `count` results are made of `size` sources, a group of results at a time.
 
