@@ -261,6 +261,19 @@ def test_syntaxes_that_nobody_reads_say_so() -> None:
     assert "with 12 bits, which no decoder under a permissive licence reads" in said
 
 
+@pytest.mark.parametrize(
+    ("tags", "said"), [({"BitsStored": 5, "HighBit": 4}, "5 bits in 8"), ({"BitsAllocated": 32}, "32")]
+)
+def test_bits_that_end_the_decoders_process_are_refused(tags: dict[str, int], said: str) -> None:
+    """GDCM throws what no Python code can catch."""
+    whole = dcmread(io.BytesIO(make_or_skip(PLAIN, JPEGLosslessSV1)))
+    for keyword, value in tags.items():
+        setattr(whole, keyword, value)
+    file = io.BytesIO()
+    dcmwrite(file, whole)
+    assert f"its samples have {said}" in complaint(file.getvalue())
+
+
 def test_compressed_pixels_under_an_uncompressed_syntax_are_refused() -> None:
     compressed, native = make(GREY12, RLELossless, BitsStored=12), make(GREY12, BitsStored=12)
     said = complaint(compressed.replace(RLELossless.encode() + b"\0", ExplicitVRLittleEndian.encode() + b"\0"))

@@ -94,14 +94,15 @@ def read_image(source: str | Path | bytes, *, grey: Grey = "stored") -> Decoded:
 
 
 def reason(error: Exception) -> str:
-    """What an exception says, on one line; its name if it says nothing."""
+    """What an exception says, on one line and without control characters; its name if it says nothing."""
     if isinstance(error, UnidentifiedImageError):
         return "it is neither PNG, JPEG nor DICOM"
     if isinstance(error, RecursionError):
         return "its parts are nested too deeply"
     if isinstance(error, MemoryError):
         return "it needs more memory than there is"
-    return " ".join(str(error).split()) or type(error).__name__
+    said = " ".join(str(error).split()) or type(error).__name__
+    return "".join(letter if letter.isprintable() else "?" for letter in said)  # it may quote the damaged file
 
 
 def _contents(source: str | Path | bytes) -> tuple[bytes, str]:

@@ -93,7 +93,7 @@ def stored_values(elements: Dataset) -> tuple[npt.NDArray[Any], str]:
     if not codec.plugins:
         values, about = get_decoder(syntax).as_array(elements, index=0)
         return values, str(about["photometric_interpretation"])
-    _refuse_12_bit_jpeg(elements, syntax)
+    _refuse_bits(elements, syntax, codec)
     check_frame(
         get_frame(elements.PixelData, 0, number_of_frames=1),
         syntax,
@@ -133,7 +133,12 @@ def _choose(syntax: str, codec: Codec) -> str:
     )
 
 
-def _refuse_12_bit_jpeg(elements: Dataset, syntax: str) -> None:
+def _refuse_bits(elements: Dataset, syntax: str, codec: Codec) -> None:
+    """Refuse the numbers of bits that a decoder cannot do."""
+    if codec is _LOSSLESS_JPEG and int(elements.BitsAllocated) == 8 != int(
+        elements.BitsStored
+    ):  # GDCM ends the process
+        raise ValueError(f"its samples have {elements.BitsStored} bits in 8, which its transfer syntax does not allow")
     if syntax == _EXTENDED and int(elements.BitsStored) > 8:
         raise ValueError(
             f"its transfer syntax is {_named(syntax)} with {elements.BitsStored} bits, which no decoder under a "

@@ -146,5 +146,7 @@ def check_frame(frame: bytes, syntax: str, rows: int, columns: int, samples: int
             f"its codestream has {size.width} x {size.height} pixels of {size.samples} samples, its header says "
             f"{columns} x {rows} of {samples}"
         )
+    if bits_allocated not in (8, 16):
+        raise ValueError(f"its samples have {bits_allocated} bits, which its transfer syntax does not have")
     if not 1 <= size.bits <= bits_allocated:
         raise ValueError(f"its codestream has samples of {size.bits} bits, its header allows {bits_allocated}")

@@ -169,10 +169,13 @@ def _entries(item: Dataset, elements: Dataset, count: int) -> npt.NDArray[Any]:
 
 def _number(elements: Dataset, keyword: str, default: Any) -> Any:
     """Value of an element that may be missing or empty, the first where there are several."""
-    value = elements.get(keyword)
-    if value is None or value == "" or value == []:
-        return default
-    number = float(value) if isinstance(value, (int, float, str)) else float(value[0])
+    try:
+        value = elements.get(keyword)
+        if value is None or value == "" or value == []:
+            return default
+        number = float(value) if isinstance(value, (int, float, str)) else float(value[0])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"its {keyword} is no number") from error
     if not np.isfinite(number):
         raise ValueError(f"its {keyword} is {number}")
     return number
