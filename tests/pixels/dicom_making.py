@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydicom import dcmread
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
@@ -79,8 +80,8 @@ def write(ds: Dataset, syntax: UID = ExplicitVRLittleEndian) -> bytes:
     meta.TransferSyntaxUID = syntax if syntax in _NATIVE else ExplicitVRLittleEndian
     ds.file_meta = meta
     if syntax in (JPEGLossless, JPEGLosslessSV1):
-        return _with_gdcm(ds, syntax)
-    if syntax == JPEGBaseline8Bit:
+        _with_gdcm(ds, syntax)
+    elif syntax == JPEGBaseline8Bit:
         _with_pillow(ds)
     elif syntax not in _NATIVE:
         ds.compress(syntax, generate_instance_uid=False)
@@ -114,7 +115,7 @@ def _with_pillow(ds: Dataset) -> None:
         ds.PhotometricInterpretation = "YBR_FULL_422"
 
 
-def _with_gdcm(ds: Dataset, syntax: UID) -> bytes:
+def _with_gdcm(ds: Dataset, syntax: UID) -> None:
     """Compress by lossless JPEG, which only GDCM does."""
     import gdcm
 
@@ -133,4 +134,5 @@ def _with_gdcm(ds: Dataset, syntax: UID) -> bytes:
         writer.SetFile(reader.GetFile())
         writer.SetImage(change.GetOutput())
         assert writer.Write()
-        return Path(packed).read_bytes()
+        ds["PixelData"] = dcmread(packed)["PixelData"]
+    ds.file_meta.TransferSyntaxUID = syntax

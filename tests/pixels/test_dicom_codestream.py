@@ -55,6 +55,7 @@ def test_fill_bytes_and_padding_are_passed_over() -> None:
         jpeg(0xC0, FRAME, HUFFMAN),  # of another process
         jpeg(0xC3, FRAME, HUFFMAN + _segment(0xC3, FRAME)),  # two frames
         jpeg(0xC3, FRAME, HUFFMAN + _segment(0xD4, bytes(17))),  # a marker that has no segment
+        jpeg(0xC3, FRAME, HUFFMAN + _segment(0xEE, b"Adobe" + bytes(6) + b"\x39")),  # a colour transform there is not
         jpeg(0xC3, FRAME[:-1], HUFFMAN),
         jpeg(0xC3, FRAME[:7] + b"\x22\0", HUFFMAN),  # subsampled
         jpeg(0xC3, FRAME[:7] + b"\x05\0", HUFFMAN),

@@ -23,7 +23,7 @@ _JPEG_FRAMES: dict[str, tuple[int, ...]] = {
 
 _ALL_FRAMES = frozenset({0xF7, *range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _SUBSAMPLED = (0xC0, 0xC1)
-_HUFFMAN, _SCAN, _JPEG_LS = 0xC4, 0xDA, 0xF7
+_HUFFMAN, _SCAN, _ADOBE, _JPEG_LS = 0xC4, 0xDA, 0xEE, 0xF7
 _OTHERS = frozenset({_HUFFMAN, 0xDB, 0xDD, 0xF8, 0xFE, *range(0xE0, 0xF0)})
 """Segments that may stand before the scan: tables, the restart interval, JPEG-LS parameters, comments, applications."""
 
@@ -80,12 +80,17 @@ def _jpeg_size(frame: bytes, allowed: tuple[int, ...]) -> Size:
             if size is not None or marker not in allowed:
                 raise ValueError(f"its JPEG codestream is of kind {marker:X}, which does not fit its transfer syntax")
             size = _jpeg_frame(segment, marker)
-        elif marker not in _OTHERS:
+        elif marker not in _OTHERS or (marker == _ADOBE and not _is_adobe(segment)):
             raise ValueError(DAMAGED)
         seen.add(marker)
     if size is None or (_HUFFMAN not in seen and _JPEG_LS not in seen):
         raise ValueError(DAMAGED)
     return size
+
+
+def _is_adobe(segment: bytes) -> bool:
+    """Whether an APP14 segment says a colour transform that there is, or is not Adobe's."""
+    return segment[:5] != b"Adobe" or (len(segment) == 12 and segment[11] <= 2)
 
 
 def _segments(frame: bytes) -> Iterator[tuple[int, bytes]]:
