@@ -207,10 +207,18 @@ def test_what_is_no_image_is_a_data_error(tmp_path: Path) -> None:
 
 def test_a_bomb_is_refused_before_it_unfolds() -> None:
     side = int(MAX_PIXELS**0.5) + 1
-    with pytest.raises(DataError, match=r"cannot be decoded|too large"):
-        decode(_png(side, side, 8, 0, b""))
+    many = _chunk(b"IDAT", bytes(side * side // 1000))  # enough that it could unfold to so many
     with pytest.raises(DataError, match="too large"):
-        decode(_png(60_000, 60_000, 8, 0, b"\0" * 1000))
+        decode(_png(side, side, 8, 0, b"", more=many))
+    for size in (60_000, 2**31 - 1):
+        with pytest.raises(DataError, match="too few for its size"):
+            decode(_png(size, size, 8, 0, b"\0" * 1000))
+
+
+def test_an_image_that_compresses_as_far_as_can_be_is_read() -> None:
+    flat = decode(_bytes(Image.new("L", (9000, 9000), 0), compress_level=9))
+    assert flat.shape == (9000, 9000)
+    assert not flat.any()
 
 
 def test_a_file_larger_than_any_radiograph_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

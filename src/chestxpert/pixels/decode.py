@@ -26,6 +26,8 @@ Grey = Literal["stored", "minmax"]
 
 _MODES: dict[str, Mode] = {"LA": "grey-alpha", "RGB": "colour", "RGBA": "colour-alpha", "P": "palette", "PA": "palette"}
 _MODES |= {"YCbCr": "colour", "CMYK": "colour"}
+_STRIP = 2**18
+_8_OF_16 = ((np.arange(65536) + 128) // 257).astype(np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,14 +156,23 @@ def _bits(image: ImageFile.ImageFile) -> int:
 
 def _grey(image: Image.Image, kind: str, grey: Grey) -> npt.NDArray[np.uint8]:
     if image.mode.startswith("I"):  # I;16 and its relatives: 16-bit grey; "I" is what Pillow before 11 makes of it
-        wide = np.asarray(image).astype(np.uint32)
-        if grey == "minmax":
-            return stretch(wide)
-        return ((np.minimum(wide, 65535) + 128) // 257).astype(np.uint8)
+        wide = np.asarray(image)
+        return stretch(wide) if grey == "minmax" else look_up(_8_OF_16, wide)
     if kind == "jpeg":
         ImageOps.exif_transpose(image, in_place=True)
     pixels = np.array(image if image.mode == "L" else image.convert("L"), dtype=np.uint8)
     return stretch(pixels) if grey == "minmax" else pixels
+
+
+def look_up(
+    table: npt.NDArray[np.uint8], values: npt.NDArray[np.integer[Any]], first: int = 0
+) -> npt.NDArray[np.uint8]:
+    """Entries of a table, whose first stands for the value `first`, for whole values of shape (H, W)."""
+    found = np.empty(values.shape, dtype=np.uint8)
+    strip = max(1, _STRIP // values.shape[1])
+    for top in range(0, len(values), strip):  # an index takes eight bytes a pixel: not for all of them at once
+        found[top : top + strip] = table[values[top : top + strip].astype(np.intp) - first]
+    return found
 
 
 def stretch(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chestxpert.pixels.decode import Grey, stretch
+from chestxpert.pixels.decode import Grey, look_up, stretch
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -60,7 +60,7 @@ def show(stored: npt.NDArray[Any], elements: Dataset, grey: Grey = "stored") -> 
         return _blacken(_to_bytes(_shares(stored.astype(np.float64), elements, low, high)), stored, padding)
     every = np.arange(low, high + 1)
     table = _blacken(_to_bytes(_shares(every.astype(np.float64), elements, low, high)), every, padding)
-    return np.asarray(table[stored.astype(np.int32) - low])
+    return look_up(table, stored, low)
 
 
 def _range(elements: Dataset) -> tuple[int, int]:
