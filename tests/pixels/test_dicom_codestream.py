@@ -65,13 +65,13 @@ def test_fill_bytes_and_padding_are_passed_over() -> None:
     ],
 )
 def test_damaged_jpeg_headers_are_refused(frame: bytes) -> None:
-    with pytest.raises(ValueError, match=r"JPEG codestream|no size"):
+    with pytest.raises(ValueError, match=r"JPEG codestream|truncated"):
         frame_size(frame, JPEGLosslessSV1)
 
 
 def siz(*numbers: int, parts: bytes = b"\x0b\1\1") -> bytes:
     head = b"\xff\x4f\xff\x51" + struct.pack(">HH8IH", 38 + len(parts), 0, *numbers, len(parts) // 3)
-    return head + parts + bytes(20)
+    return head + parts + bytes(20) + b"\xff\xd9"
 
 
 def test_a_jpeg_2000_header_is_read() -> None:
@@ -83,7 +83,9 @@ def test_a_jpeg_2000_header_is_read() -> None:
 @pytest.mark.parametrize(
     ("frame", "complaint"),
     [
-        (b"", "no JPEG 2000"),
+        (b"", "truncated"),
+        (siz(25, 30, 5, 0, 20, 30, 0, 0)[:-2], "truncated"),
+        (b"\xff\xd9", "no JPEG 2000"),
         (siz(20, 30, 0, 0, 0, 30, 0, 0), "damaged"),
         (siz(20, 30, 0, 0, 20, 30, 0, 0, parts=b""), "damaged"),
         (siz(20, 30, 0, 0, 20, 30, 0, 0, parts=b"\x0b\2\1"), "subsampled"),

@@ -26,18 +26,18 @@ class Codec:
     ----------
     plugins : tuple of str
         pydicom's names of them, best first.
-    package : str
+    packages : str
         What brings the first; "" where ChestXpert's own dependencies do.
     """
 
     plugins: tuple[str, ...]
-    package: str = ""
+    packages: str = ""
 
 
 _LOSSLESS_JPEG = Codec(("gdcm",), "python-gdcm")
 _JPEG_LS = Codec(("pyjpegls",), "pyjpegls")
-_JPEG_2000 = Codec(("pylibjpeg", "pillow"), "pylibjpeg-openjpeg")
-_HIGH_THROUGHPUT = Codec(("pylibjpeg",), "pylibjpeg-openjpeg")
+_JPEG_2000 = Codec(("pylibjpeg", "pillow"), "pylibjpeg pylibjpeg-openjpeg")
+_HIGH_THROUGHPUT = Codec(("pylibjpeg",), "pylibjpeg pylibjpeg-openjpeg")
 
 CODECS: dict[str, Codec] = {
     "1.2.840.10008.1.2": Codec(()),
@@ -102,7 +102,12 @@ def stored_values(elements: Dataset) -> tuple[npt.NDArray[Any], str]:
         int(elements.SamplesPerPixel),
         int(elements.BitsAllocated),
     )
-    values, about = get_decoder(syntax).as_array(elements, index=0, decoding_plugin=_choose(syntax, codec))
+    plugin = _choose(syntax, codec)
+    try:
+        values, about = get_decoder(syntax).as_array(elements, index=0, decoding_plugin=plugin)
+    except RuntimeError as error:  # pydicom's, with the decoder's own in it
+        said = str(error).rpartition(f"{plugin}: ")[2]
+        raise ValueError(f"its frame, {_named(syntax)}, is damaged: {said}") from error
     return values, str(about["photometric_interpretation"])
 
 
@@ -128,20 +133,19 @@ def _choose(syntax: str, codec: Codec) -> str:
         if plugin in installed:
             return plugin
     raise ValueError(
-        f'its transfer syntax is {_named(syntax)}, which needs a decoder that is not installed. Install it with "pip '
-        f"install 'chestxpert[dicom]'\", or the package '{codec.package}' alone"
+        f"its transfer syntax is {_named(syntax)}, which needs a decoder that is not installed. Install all "
+        f'decoders with "pip install \'chestxpert[dicom]\'", or this one with "pip install {codec.packages}"'
     )
 
 
 def _refuse_bits(elements: Dataset, syntax: str, codec: Codec) -> None:
     """Refuse the numbers of bits that a decoder cannot do."""
-    if codec is _LOSSLESS_JPEG and int(elements.BitsAllocated) == 8 != int(
-        elements.BitsStored
-    ):  # GDCM ends the process
-        raise ValueError(f"its samples have {elements.BitsStored} bits in 8, which its transfer syntax does not allow")
-    if syntax == _EXTENDED and int(elements.BitsStored) > 8:
+    allocated, stored = int(elements.BitsAllocated), int(elements.BitsStored)
+    if codec is _LOSSLESS_JPEG and allocated == 8 != stored:  # GDCM ends the process
+        raise ValueError(f"its samples have {stored} bits in 8, which its transfer syntax does not allow")
+    if syntax == _EXTENDED and stored > 8:
         raise ValueError(
-            f"its transfer syntax is {_named(syntax)} with {elements.BitsStored} bits, which no decoder under a "
+            f"its transfer syntax is {_named(syntax)} with {stored} bits, which no decoder under a "
             "permissive licence reads. Convert it first, for example with 'dcmdjpeg' of the DCMTK"
         )
 

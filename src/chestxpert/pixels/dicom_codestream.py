@@ -71,8 +71,7 @@ def frame_size(frame: bytes, syntax: str) -> Size | None:
 
 def _jpeg_size(frame: bytes, allowed: tuple[int, ...]) -> Size:
     """Walk the marker segments from the first up to the scan (ITU-T T.81 section B.2)."""
-    if not frame.rstrip(b"\0\xff").endswith(b"\xff\xd9"):  # the end marker, and whatever evens out the length
-        raise ValueError("its JPEG codestream is truncated")
+    _check_end(frame)
     seen: set[int] = set()
     size = None
     for marker, segment in _segments(frame):
@@ -91,6 +90,12 @@ def _jpeg_size(frame: bytes, allowed: tuple[int, ...]) -> Size:
 def _is_adobe(segment: bytes) -> bool:
     """Whether an APP14 segment says a colour transform that there is, or is not Adobe's."""
     return segment[:5] != b"Adobe" or (len(segment) == 12 and segment[11] <= 2)
+
+
+def _check_end(frame: bytes) -> None:
+    """ValueError without the end marker, which all of these formats share: decoders fill up what is missing."""
+    if not frame.rstrip(b"\0\xff").endswith(b"\xff\xd9"):  # bytes that make the length even may follow
+        raise ValueError("its codestream is truncated")
 
 
 def _segments(frame: bytes) -> Iterator[tuple[int, bytes]]:
@@ -127,6 +132,7 @@ def _jpeg_frame(segment: bytes, marker: int) -> Size:
 
 def _jpeg_2000_size(frame: bytes) -> Size:
     """Read the SIZ segment (ITU-T T.800 section A.5.1), which is the first of a codestream."""
+    _check_end(frame)
     start = frame.find(b"\xff\x4f\xff\x51", 0, 4096)  # behind the boxes of a JP2 file, which do not belong there
     if start < 0 or len(frame) < start + 44:
         raise ValueError("its frame is no JPEG 2000 codestream")
