@@ -244,7 +244,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends() -> None:
     for end in range(1, len(png)):
         with pytest.raises(DataError, match=r"truncated|nor DICOM"):
             decode(png[:end])
-    for end in range(1, len(jpeg) - 40, 50):
+    for end in [*range(1, len(jpeg) - 40, 50), *range(len(jpeg) - 40, len(jpeg))]:
         with pytest.raises(DataError, match=r"cannot be decoded"):
             decode(jpeg[:end])
 
