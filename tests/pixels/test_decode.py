@@ -273,5 +273,8 @@ def test_real_originals_decode_and_rgba_has_equal_channels(nih_originals: Path) 
         with Image.open(path) as image:
             modes.add(image.mode)
             first = np.asarray(image) if image.mode == "L" else np.asarray(image)[..., 0]
-        np.testing.assert_array_equal(decode(path), first)
+        decoded = read_image(path)
+        np.testing.assert_array_equal(decoded.pixels, first)
+        assert (decoded.bits, decoded.format) == (8, "png")
+        assert decoded.mode == ("grey" if image.mode == "L" else "colour-alpha")
     assert modes == {"L", "RGBA"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -259,6 +261,33 @@ def _encapsulated(syntax: UID, frame: bytes, **tags: Any) -> bytes:
     file = io.BytesIO()
     dcmwrite(file, whole)
     return file.getvalue()
+
+
+WITHOUT = """
+import sys
+sys.modules.update(dict.fromkeys(["gdcm", "jpeg_ls", "openjpeg", "pylibjpeg"]))  # importing them fails now
+from chestxpert.errors import DataError
+from chestxpert.pixels.decode import read_image
+for file in sys.argv[1:]:
+    try:
+        print(read_image(file).pixels.shape)
+    except DataError as error:
+        print(error)
+"""
+
+
+def test_without_the_optional_packages_each_missing_one_is_named(tmp_path: Path) -> None:
+    syntaxes = (JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless, RLELossless)
+    for number, syntax in enumerate(syntaxes):
+        (tmp_path / f"{number}.dcm").write_bytes(make_or_skip(GREY12, syntax, BitsStored=12))
+    files = [str(path) for path in sorted(tmp_path.iterdir())]
+    said = subprocess.run([sys.executable, "-c", WITHOUT, *files], capture_output=True, text=True, check=True).stdout
+    lossless, jpeg_ls, jpeg_2000, rle = said.splitlines()
+    assert "0.dcm cannot be decoded" in lossless
+    assert "(1.2.840.10008.1.2.4.70)" in lossless
+    assert 'or this one with "pip install python-gdcm"' in lossless
+    assert 'or this one with "pip install pyjpegls"' in jpeg_ls
+    assert jpeg_2000 == rle == "(48, 40)"
 
 
 def test_every_package_that_may_be_missing_is_in_the_extra() -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from chestxpert.errors import DataError
-from chestxpert.pixels import png
+from chestxpert.pixels import dicom_file, png
 
 MAX_PIXELS = 100_000_000
 """Larger images are refused before they are unfolded. A radiograph has at most some 20 million pixels."""
@@ -123,8 +123,6 @@ def _contents(source: str | Path | bytes) -> tuple[bytes, str]:
 
 
 def _read(data: bytes, grey: Grey) -> Decoded:
-    from chestxpert.pixels import dicom_file
-
     if dicom_file.is_dicom(data):
         from chestxpert.pixels.dicom import read_dicom  # pydicom takes a quarter of a second to load
 
