@@ -18,7 +18,8 @@ import pandas as pd
 
 from chestxpert.errors import StoreError
 from chestxpert.pixels.manifest import INDEX, PIXELS, REMEDY, checksum, create_pixels, read_manifest, write_manifest
-from chestxpert.pixels.preprocess import Preprocess, shrink
+from chestxpert.pixels.preprocess import Preprocess
+from chestxpert.pixels.shrink import shrink
 
 
 @dataclass(frozen=True, eq=False)
