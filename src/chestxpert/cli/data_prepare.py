@@ -1,4 +1,4 @@
-"""`chestxpert data prepare`: from files as NIH ships them to a dataset folder."""
+"""`chestxpert data prepare`: from files and archives as NIH ships them to a dataset folder."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from chestxpert.cli.parser import Commands
 
 DESCRIPTION = """
-    Make a dataset folder from a folder in NIH's layout: Data_Entry_2017*.csv (the 2017 or the v2020 header, also
-    .csv.gz), train_val_list.txt, test_list.txt and BBox_List_2017.csv where there are any, and the images at any
-    depth below it; or NIH-CXR-LT's three tables with --labels cxrlt20.
+    Make a dataset folder from NIH's files: Data_Entry_2017*.csv (the 2017 or the v2020 header, also .csv.gz),
+    train_val_list.txt, test_list.txt and BBox_List_2017.csv where there are any, or NIH-CXR-LT's three tables with
+    --labels cxrlt20; and the images, PNG, JPEG or DICOM, in folders at any depth or in .tar.gz, .tar and .zip
+    archives. Archives are read as they are: nothing is unpacked to disk.
+
+    Interrupted or even killed, the same command goes on where it stopped. The dataset folder appears when it is whole.
 
     No patient is ever on two sides of the split. Images without a row, rows without an image and images that do
     not decode are counted, and listed in the dataset folder's rejects.csv.
@@ -28,6 +31,7 @@ EPILOG = """
 
     examples:
       chestxpert data prepare ~/nih --out data/nih
+      chestxpert data prepare ~/nih/images_001.tar.gz ~/nih/images_002.tar.gz --out data/first
       chestxpert data prepare ~/nih --out data/lt --labels cxrlt20 --size 256
       chestxpert data prepare drawn --out data/simulated --split random --seed 7
 """
@@ -38,7 +42,10 @@ def add_to(commands: Commands) -> None:
     parser: Parser = commands.add_parser(
         "prepare", help="make a dataset folder from NIH's files", description=DESCRIPTION, epilog=EPILOG
     )
-    parser.add_argument("source", metavar="SOURCE", type=Path, help="folder with the tables and the images")
+    parser.add_argument(
+        "sources", metavar="SOURCE", type=Path, nargs="+",
+        help="folder with tables, images and archives, or archive; tables lie in a folder named here, or beside archives",
+    )  # fmt: skip
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="dataset folder to make")
     parser.add_argument(
         "--labels", choices=["nih15", "cxrlt20"], default="nih15",
@@ -47,6 +54,10 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--size", metavar="PIXELS", type=whole(1), default=224,
         help="side of the stored images, made by averaging areas (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fit", choices=["pad", "crop", "stretch"], default="pad",
+        help="how an image becomes square: by black bars, by cutting, or by stretching (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--split", choices=["auto", "official", "random"], default="auto", help="see below (default: %(default)s)"
@@ -69,10 +80,11 @@ def run(arguments: argparse.Namespace) -> str:
 
     with bar_when_known(progress_on_stderr(), "decoding") as report_progress:
         report = prepare(
-            arguments.source,
+            arguments.sources,
             arguments.out,
             labels=arguments.labels,
             size=arguments.size,
+            fit=arguments.fit,
             split=arguments.split,
             val_fraction=arguments.val_fraction,
             seed=arguments.seed,

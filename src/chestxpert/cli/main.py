@@ -60,14 +60,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _complain(f"{error.strerror}: {error.filename}. Choose another folder, or make room there.", 1)
     except KeyboardInterrupt:
-        resumable = words[:1] in (["compare"], ["train"])
-        how = (
-            "Go on where it stopped with the same command and --resume." if resumable else "Nothing is left half made."
-        )
-        return _complain(f"interrupted. {how}", INTERRUPTED)
+        return _complain(f"interrupted. {_how_to_go_on(words)}", INTERRUPTED)
 
 
 _FOR_THE_USER = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+
+
+def _how_to_go_on(words: list[str]) -> str:
+    if words[:2] == ["data", "prepare"]:
+        return "Go on where it stopped with the same command."
+    if words[:1] in (["compare"], ["train"]):
+        return "Go on where it stopped with the same command and --resume."
+    return "Nothing is left half made."
 
 
 def _run(argv: list[str]) -> int:
