@@ -44,7 +44,7 @@ def add_to(commands: Commands) -> None:
     )
     parser.add_argument(
         "sources", metavar="SOURCE", type=Path, nargs="+",
-        help="folder with tables, images and archives, or archive; tables lie in a folder named here, or beside archives",
+        help="folder with tables, images and archives, or an archive; tables lie in such a folder or beside archives",
     )  # fmt: skip
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="dataset folder to make")
     parser.add_argument(

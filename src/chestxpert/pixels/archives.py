@@ -24,7 +24,9 @@ stay below 1.1, uncompressed ones below 10."""
 _GRACE = 256 << 20
 
 _STORED_OR_DEFLATED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_UNREADABLE = (tarfile.TarError, zipfile.BadZipFile, NotImplementedError, ValueError)
+_UNREADABLE: tuple[type[Exception], ...] = (
+    tarfile.TarError, zipfile.BadZipFile, NotImplementedError, ValueError, *INFLATE_ERRORS,
+)  # fmt: skip
 _BLOCK = 512
 
 
@@ -84,7 +86,7 @@ def members(path: Path, kind: ArchiveKind, position: Callable[[int], None] = lam
     """
     try:
         yield from _zip_members(path, position) if kind == "zip" else _tar_members(path, kind == "tar.gz", position)
-    except (*_UNREADABLE, *INFLATE_ERRORS) as error:
+    except _UNREADABLE as error:
         raise DamagedArchiveError(str(error) or type(error).__name__) from error
 
 

@@ -12,7 +12,7 @@ from chestxpert.errors import DataError
 from chestxpert.pixels.inflate import INFLATE_ERRORS, crc32, inflate_raw
 
 LARGEST = 200_000_000
-"""Bytes of the largest member of an archive that is read. A radiograph has at most some 40 MB."""
+"""Bytes of the largest image that is read. A radiograph has at most some 40 MB."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,26 @@ Body = bytes | Path | TarSpan | ZipSpan
 """An image's bytes, its file, or its place in an archive."""
 
 
-def fetch(body: Body) -> bytes | Path:
-    """What `chestxpert.pixels.decode.read_image` takes; DataError if the archive does not hold it."""
+def fetch(body: Body) -> bytes:
+    """Bytes of an image; DataError if its file or archive does not hold it."""
+    if isinstance(body, Path):
+        return _read_file(body)
     if isinstance(body, TarSpan):
         return _read(body.archive, body.offset, body.size)
     return _unzip(body) if isinstance(body, ZipSpan) else body
+
+
+def _read_file(path: Path) -> bytes:
+    if not path.is_file():  # a pipe or a device under an image's name would block for ever
+        raise DataError("it is not a file that can be read")
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise DataError(f"it cannot be read: {error.strerror}") from error
+    if len(data) > LARGEST:
+        raise DataError(f"it has more than {LARGEST} bytes")
+    return data
 
 
 def _read(archive: str, offset: int, size: int) -> bytes:

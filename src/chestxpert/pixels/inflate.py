@@ -28,6 +28,16 @@ def inflate_raw(data: bytes, size: int) -> bytes:
     return bytes(inflater.decompress(data, size + 1))
 
 
-def crc32(data: bytes) -> int:
-    """CRC-32 as zip, gzip and PNG have it."""
-    return isal_zlib.crc32(data) if HAS_IGZIP else zlib.crc32(data)
+def inflate_zlib(data: bytes, size: int) -> bytes:
+    """Inflate a zlib stream (RFC 1950), but no further than one byte past `size`."""
+    return bytes((isal_zlib if HAS_IGZIP else zlib).decompressobj().decompress(data, size + 1))
+
+
+def adler32(data: bytes) -> int:
+    """Adler-32 as zlib streams have it."""
+    return isal_zlib.adler32(data) if HAS_IGZIP else zlib.adler32(data)
+
+
+def crc32(data: bytes | memoryview, before: int = 0) -> int:
+    """CRC-32 as zip, gzip and PNG have it, going on from that of what came before."""
+    return isal_zlib.crc32(data, before) if HAS_IGZIP else zlib.crc32(data, before)

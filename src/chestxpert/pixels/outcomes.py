@@ -29,5 +29,11 @@ class Refused(NamedTuple):
     detail: str
     certain: bool = True
 
+    def about(self, where: str) -> str:
+        """Why an image at this place cannot be had."""
+        nameless = "the image "  # so `chestxpert.pixels.decode.read_image` calls bytes
+        rest = self.detail.removeprefix(nameless)
+        return f"{where} {rest}" if self.detail.startswith(nameless) else f"{where}: {self.detail}"
+
 
 Outcome = Picture | Refused

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import pickle
 import queue
-import subprocess
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from chestxpert.errors import StoreError
-from chestxpert.pixels.feed import Item, Queue
 from chestxpert.pixels.outcomes import Outcome, Refused
 from chestxpert.pixels.preprocess import Preprocess
+from chestxpert.pixels.process import DiedError, Process
+from chestxpert.pixels.waiting import Item, Queue
 from chestxpert.pixels.worker import Decoder
 
 Progress = Callable[[int, int], None]
@@ -28,8 +26,6 @@ Done = tuple[Sequence[Item], Sequence[Outcome]]
 _TASK_IMAGES, _TASK_BYTES = 16, 8 << 20  # a task: some 0.1 s of work, so that an interrupt is heard and the bar moves
 _AHEAD = 2  # tasks a process has: it reads one while it decodes the other
 _MOST_DEATHS = 20
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-_START = "import sys; sys.path[:] = sys.argv[1:]; from chestxpert.pixels.worker import main; main()"
 
 
 def available_cores() -> int:
@@ -107,52 +103,6 @@ def _cannot_write(pixels: Path, reason: object) -> StoreError:
     return StoreError(f"The decoded images cannot be written to {pixels.parent}: {reason}.")
 
 
-class _DiedError(Exception):
-    """A process ended before it answered."""
-
-
-class _Process:
-    """One process and the pipes to it."""
-
-    def __init__(self, pixels: Path, preprocess: Preprocess) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _START, *sys.path],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | _ONE_THREAD,
-            start_new_session=True,  # Ctrl-C is for the parent
-        )
-        self.send((pixels, preprocess))
-
-    def send(self, task: object) -> None:
-        """Hand over a task; that the process is gone shows when its answer is asked for."""
-        assert self._process.stdin is not None
-        with suppress(OSError):
-            pickle.dump(task, self._process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
-            self._process.stdin.flush()
-
-    def receive(self) -> Any:
-        """Its next answer."""
-        assert self._process.stdout is not None
-        try:
-            return pickle.load(self._process.stdout)
-        except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
-            raise _DiedError from error
-
-    def kill(self) -> None:
-        """End it at once."""
-        self._process.kill()
-
-    def end(self) -> None:
-        """End it and close its pipes."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            with suppress(OSError):  # of what was not sent any more
-                pipe.close()
-
-
 class _Crew:
     """What the threads share, each of which looks after one process."""
 
@@ -160,7 +110,7 @@ class _Crew:
         self._waiting, self._pixels, self._preprocess = waiting, pixels, preprocess
         self.done: queue.SimpleQueue[Done | Exception | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._processes: set[_Process] = set()
+        self._processes: set[Process] = set()
         self._stopped = False
         self._deaths = 0
 
@@ -168,7 +118,7 @@ class _Crew:
         """Start a process, have it decode until the queue ends, and say so."""
         try:
             self._look_after(deque())
-        except _DiedError:
+        except DiedError:
             self.done.put(None if self._stopped else StoreError("A process that decodes images cannot be started."))
         except Exception as error:
             self.done.put(error)
@@ -199,7 +149,7 @@ class _Crew:
                     return
                 try:
                     outcomes = self._outcomes(process)
-                except _DiedError:
+                except DiedError:
                     self._end(process)
                     process = self._one_by_one(sent.popleft())
                     for items in sent:
@@ -209,14 +159,14 @@ class _Crew:
         finally:
             self._end(process)
 
-    def _one_by_one(self, items: Sequence[Item]) -> _Process:
+    def _one_by_one(self, items: Sequence[Item]) -> Process:
         """Decode the images of a task over which a process died; returns the process that goes on."""
         process = self._start()
         for item in items:
             process.send(_task([item]))
             try:
                 outcomes = self._outcomes(process)
-            except _DiedError:
+            except DiedError:
                 self._end(process)
                 self._count_death()
                 outcomes = [Refused("a process died while decoding it", certain=False)]
@@ -233,26 +183,26 @@ class _Crew:
                 "('--workers 1')."
             )
 
-    def _outcomes(self, process: _Process) -> list[Outcome]:
+    def _outcomes(self, process: Process) -> list[Outcome]:
         answer = process.receive()
         if isinstance(answer, str):
             raise _cannot_write(self._pixels, answer)
         return list(answer)
 
-    def _start(self) -> _Process:
-        process = _Process(self._pixels, self._preprocess)
+    def _start(self) -> Process:
+        process = Process(self._pixels, self._preprocess)
         with self._lock:
             self._processes.add(process)
             if self._stopped:
                 process.kill()
         try:
             process.receive()
-        except _DiedError:
+        except DiedError:
             self._end(process)
             raise
         return process
 
-    def _end(self, process: _Process) -> None:
+    def _end(self, process: Process) -> None:
         with self._lock:
             self._processes.discard(process)
         process.end()

@@ -17,6 +17,7 @@ from chestxpert.errors import DataError
 from chestxpert.pixels.bodies import Body, fetch
 from chestxpert.pixels.decode import read_image
 from chestxpert.pixels.outcomes import Outcome, Picture, Refused
+from chestxpert.pixels.png_stored import as_stored
 from chestxpert.pixels.preprocess import Preprocess
 
 if sys.platform != "win32":
@@ -45,7 +46,7 @@ class Decoder:
 
     def _one(self, row: int, body: Body) -> Outcome:
         try:
-            image = read_image(fetch(body))
+            image = read_image(as_stored(fetch(body)))
         except DataError as error:
             return Refused(str(error))
         pixels = self._preprocess.apply(image.pixels)

@@ -17,7 +17,7 @@ from chestxpert.cohort.table import SIMULATED, SPLITS, Cohort
 from chestxpert.errors import DataError
 from chestxpert.files import write_json
 from chestxpert.labels import LabelSpace
-from chestxpert.pixels.build import Build
+from chestxpert.pixels.job import Build
 from chestxpert.pixels.store import ImageStore
 from chestxpert.prepare.report import REJECTS, PrepareReport
 from chestxpert.prepare.tables import Tables

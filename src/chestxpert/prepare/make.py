@@ -14,7 +14,7 @@ from chestxpert.cohort.splits import DEFAULT_VAL_FRACTION
 from chestxpert.errors import ChestXpertError, DataError, UsageError
 from chestxpert.folders import check_free, kept_aside, publish
 from chestxpert.labels import label_space
-from chestxpert.pixels.build import DATA, Build, Job, has_pictures
+from chestxpert.pixels.job import DATA, Build, Job, has_pictures
 from chestxpert.pixels.pool import Progress
 from chestxpert.pixels.preprocess import Preprocess
 from chestxpert.pixels.sources import find_containers, survey_files
