@@ -34,7 +34,7 @@ DATA = "data"
 
 _POOL_FROM = 200  # fewer images are decoded sooner here than processes start
 _IMAGE_BYTES = 100_000  # at least, in an archive: to tell few images from many
-_FLUSH_SECONDS = 5.0  # work that a kill may cost
+_FLUSH_SECONDS = 2.0  # work that a kill may cost
 _MOST_PASSES = 3
 
 

@@ -1,8 +1,8 @@
 """PNG files repacked so that Pillow need not inflate them: igzip does that in less than half the time zlib takes.
 
 Of the 9 ms that Pillow takes for a 1024 px radiograph of ChestX-ray14, 4 go into zlib. Here igzip inflates the pixels,
-and Pillow is handed a PNG in which they are stored and not compressed: 7 ms in all. Everything else (filters, bit depths,
-palettes) stays Pillow's work, so the pixels are the same.
+and Pillow is handed a PNG in which they are stored and not compressed: 7 ms in all. Everything else (filters, bit
+depths, palettes) stays Pillow's work, so the pixels are the same.
 """
 
 from __future__ import annotations
