@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chestxpert.cohort.image_names import ImageNames, assign_images, path_parts, without_suffix
+from chestxpert.cohort.image_names import ImageNames, path_parts, without_suffix
 
 CHEXPERT = [
     f"CheXpert-v1.0-small/{side}/patient{patient:05d}/study1/view1_frontal.jpg"
@@ -78,13 +78,3 @@ def test_every_match_ends_as_its_path_does(ids: list[str], path: str) -> None:
     for name in found:
         tail = tails[name]
         assert parts[-len(tail) :] == tail or parts[1 - len(tail) :] == tail[1:]
-
-
-def test_files_are_assigned_once_and_the_rest_is_listed() -> None:
-    names = ImageNames(["1/a.png", "2/a.png", "b.png", "b.jpg", "refused.png"])
-    paths = ["x/1/a.png", "y/1/a.jpg", "x/2/a.png", "x/3/a.png", "x/b.tif", "x/refused.png"]
-    images, rejects = assign_images(paths, names, {"1/a.png", "2/a.png", "b.png", "b.jpg"})
-    assert images == {"1/a.png": "x/1/a.png", "2/a.png": "x/2/a.png"}
-    assert [(reject.image_id, reject.reason) for reject in rejects] == [
-        ("1/a.png", "duplicate-image"), ("a.png", "no-row"), ("b.png", "ambiguous-image"),
-    ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""`chestxpert data prepare`: from files as NIH ships them to a dataset folder."""
+"""`chestxpert data prepare`: from files and archives as NIH ships them to a dataset folder."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from chestxpert.cohort.csv_columns import CsvColumns
 
 DESCRIPTION = """
-    Make a dataset folder from a folder in NIH's layout: Data_Entry_2017*.csv (the 2017 or the v2020 header, also
-    .csv.gz), train_val_list.txt, test_list.txt and BBox_List_2017.csv where there are any, and the images at any
-    depth below it; or NIH-CXR-LT's three tables with --labels cxrlt20.
+    Make a dataset folder from NIH's files: Data_Entry_2017*.csv (the 2017 or the v2020 header, also .csv.gz),
+    train_val_list.txt, test_list.txt and BBox_List_2017.csv where there are any, or NIH-CXR-LT's three tables with
+    --labels cxrlt20; and the images, PNG, JPEG or DICOM, in folders at any depth or in .tar.gz, .tar and .zip
+    archives. Archives are read as they are: nothing is unpacked to disk.
+
+    Interrupted or even killed, the same command goes on where it stopped. The dataset folder appears when it is whole.
 
     Other data sets: --format chexpert, mimic-cxr-jpg, padchest or vindr-cxr reads their tables as they are shipped and
     maps them onto NIH's findings; --format csv reads any table that names image, patient and labels. What is
@@ -34,6 +37,7 @@ EPILOG = """
 
     examples:
       chestxpert data prepare ~/nih --out data/nih
+      chestxpert data prepare ~/nih/images_001.tar.gz ~/nih/images_002.tar.gz --out data/first
       chestxpert data prepare ~/nih --out data/lt --labels cxrlt20 --size 256
       chestxpert data prepare ~/chexpert --out data/chexpert --format chexpert --split test
       chestxpert data prepare ~/ours --out data/ours --format csv --image-column file --patient-column pid \\
@@ -47,7 +51,10 @@ def add_to(commands: Commands) -> None:
     parser: Parser = commands.add_parser(
         "prepare", help="make a dataset folder from NIH's files", description=DESCRIPTION, epilog=EPILOG
     )
-    parser.add_argument("source", metavar="SOURCE", type=Path, help="folder with the tables and the images")
+    parser.add_argument(
+        "sources", metavar="SOURCE", type=Path, nargs="+",
+        help="folder with tables, images and archives, or an archive; tables lie in such a folder or beside archives",
+    )  # fmt: skip
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="dataset folder to make")
     parser.add_argument(
         "--format", choices=["nih", "csv", "chexpert", "mimic-cxr-jpg", "padchest", "vindr-cxr"], default="nih",
@@ -67,11 +74,17 @@ def add_to(commands: Commands) -> None:
         help="side of the stored images, made by averaging areas (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--split",
-        choices=["auto", "official", "random", "test"],
-        default="auto",
+        "--fit", choices=["pad", "crop", "stretch"], default="pad",
+        help="how an image becomes square: by black bars, by cutting, or by stretching (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--grey", choices=["stored", "minmax"], default="stored",
+        help="grey values as stored, or each image stretched from its darkest to its brightest (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--split", choices=["auto", "official", "random", "test"], default="auto",
         help="see below (default: %(default)s)",
-    )
+    )  # fmt: skip
     parser.add_argument(
         "--val-fraction", metavar="SHARE", type=share, default=0.2,
         help="share of the patients outside test that become val (default: %(default)s)",
@@ -127,7 +140,7 @@ def run(arguments: argparse.Namespace) -> str:
 
     with bar_when_known(progress_on_stderr(), "decoding") as report_progress:
         report = prepare(
-            arguments.source,
+            arguments.sources,
             arguments.out,
             format=arguments.format,
             columns=_columns(arguments),
@@ -135,6 +148,8 @@ def run(arguments: argparse.Namespace) -> str:
             lateral=arguments.lateral,
             labels=arguments.labels,
             size=arguments.size,
+            fit=arguments.fit,
+            grey=arguments.grey,
             split=arguments.split,
             val_fraction=arguments.val_fraction,
             seed=arguments.seed,

@@ -67,7 +67,7 @@ _FOR_THE_USER = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.ER
 
 
 def _how_to_go_on(words: list[str]) -> str:
-    if words[:2] == ["data", "download"]:
+    if words[:2] in (["data", "download"], ["data", "prepare"]):
         return "Go on where it stopped with the same command."
     if words[:1] in (["compare"], ["train"]):
         return "Go on where it stopped with the same command and --resume."

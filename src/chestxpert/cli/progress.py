@@ -69,6 +69,7 @@ class Bars(Progress):
 
     def _tick(self, bar: tqdm[Any]) -> Tick:
         def tick(done: int) -> None:
+            bar.total = max(bar.total or 0, bar.n + done)  # the total may have been an estimate
             bar.update(done)
 
         return tick

@@ -6,9 +6,7 @@ Tables name images in many ways: by file name (NIH), by a relative path whose la
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-
-from chestxpert.cohort.rejects import Reject
+from collections.abc import Iterable
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom", ".tif", ".tiff", ".bmp", ".gif", ".webp")
 
@@ -79,39 +77,3 @@ class ImageNames:
 
 def _stem(parts: tuple[str, ...]) -> str:
     return "/".join((*parts[:-1], without_suffix(parts[-1])))
-
-
-def assign_images(
-    paths: Iterable[str], names: ImageNames, used: Collection[str]
-) -> tuple[dict[str, str], list[Reject]]:
-    """Path of every image id that has one.
-
-    Parameters
-    ----------
-    paths : iterable of str
-        Of the image files that were found, in a fixed order.
-    names : ImageNames
-        Over the ids of all rows, rejected ones too, so that their images are not called rows missing.
-    used : collection of str
-        Ids of the rows that are used.
-
-    Returns
-    -------
-    images : dict of str to str
-        Of ids in `used`; of several files, the first.
-    rejects : list of Reject
-        The others of them, files without a row, and files that several rows could mean.
-    """
-    images: dict[str, str] = {}
-    rejects: list[Reject] = []
-    for path in paths:
-        found = names.match(path)
-        if not found:
-            rejects.append(Reject(path_parts(path)[-1], "no-row", path))
-        elif len(found) > 1:
-            rejects.append(Reject(found[0], "ambiguous-image", f"{path} could be any of {', '.join(found[:3])}"))
-        elif found[0] in images:
-            rejects.append(Reject(found[0], "duplicate-image", f"{path}; {images[found[0]]} is used"))
-        elif found[0] in used:
-            images[found[0]] = path
-    return images, rejects

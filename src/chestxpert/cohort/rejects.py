@@ -21,6 +21,8 @@ REASONS: Mapping[str, str] = {
     "no-row": "image file without a row in the label table",
     "duplicate-image": "image file whose name occurs in another folder too; the first by path is used",
     "ambiguous-image": "image file that several rows could mean",
+    "unsafe-member": "member of an archive that is refused: outside of it, a link, a device, or too large",
+    "damaged-archive": "archive that cannot be read to its end; what came before is used",
     "not-listed": "image that stands in neither train_val_list.txt nor test_list.txt",
     "undecodable": "image file that cannot be decoded",
     "bad-box": "row of the box list that cannot be read",

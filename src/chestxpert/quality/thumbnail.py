@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from chestxpert.pixels.preprocess import shrink
+from chestxpert.pixels.shrink import shrink
 from chestxpert.pixels.store import ImageStore
 
 

@@ -38,7 +38,7 @@ NIH = (
 """What NIH asks of whoever publishes results on its images."""
 
 _NEW_FOLDER = "studies/again"
-_PREPARE_OPTIONS = ("labels", "size", "split", "val_fraction", "seed")
+_PREPARE_OPTIONS = ("format", "table", "lateral", "labels", "size", "fit", "grey", "split", "val_fraction", "seed")
 _PREPARE = "the data set, from the folder with the tables and the images"
 _COPY = "augmented copies of its training images, and the data set that has them"
 _PREPARE_SIMULATED = (
@@ -172,16 +172,18 @@ def prepare_command(settings: Mapping[str, Any]) -> str:
     options = [
         word
         for key in _PREPARE_OPTIONS
-        if asked.get(key) is not None
+        if asked.get(key) not in (None, "")
         for word in (f"--{key.replace('_', '-')}", str(asked[key]))
     ]
+    if asked.get("columns"):
+        options += ["--columns", "COLUMNS.yaml"]  # what it holds stands under 'arguments' in dataset.json
     out = str(settings.get("dataset") or "DATASET")
     return shlex.join(["chestxpert", "data", "prepare", *paths, "--out", out, *options])
 
 
 def source_paths(source: Mapping[str, Any]) -> list[str]:
     """The folders or archives that a data set was prepared from; empty if it does not say."""
-    paths = source.get("path") or source.get("paths") or []
+    paths = source.get("paths") or source.get("path") or []
     return [str(paths)] if isinstance(paths, str) else [str(path) for path in paths]
 
 

@@ -10,7 +10,7 @@ from functools import cached_property
 import pandas as pd
 from PIL import Image
 
-from chestxpert.pixels.preprocess import shrink
+from chestxpert.pixels.shrink import shrink
 from chestxpert.pixels.store import ImageStore
 
 SIDE = 128
