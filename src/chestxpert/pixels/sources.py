@@ -144,7 +144,7 @@ def _archives(paths: Iterable[Path], seen: set[str]) -> Iterator[Container]:
 
 def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
     """Files at any depth, through linked folders too, each real folder once."""
-    for root, folders, names in os.walk(folder, followlinks=True):
+    for root, folders, names in os.walk(folder, followlinks=True, onerror=_fail):
         real = os.path.realpath(root)
         if real in seen:
             folders.clear()
@@ -152,6 +152,11 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
         seen.add(real)
         folders.sort()
         yield from (Path(root, name) for name in names)
+
+
+def _fail(error: OSError) -> None:
+    """A folder that cannot be read is an error, not a folder without images."""
+    raise error
 
 
 def is_archive(name: str) -> bool:
