@@ -112,7 +112,7 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
     for line, function, needed in [
         ("data download d", download, 4),
         ("data simulate --out o", simulate, 7),
-        ("data prepare s --out o", prepare, 9),
+        ("data prepare s --out o", prepare, 11),
         ("data oversample d --out o", oversample_to_disk, 7),
         ("compare --data d --out o", run_study, 2),
         ("report s", write_comparison, 1),

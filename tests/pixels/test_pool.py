@@ -27,9 +27,9 @@ DEADLY = b"deadly"
 ABORTING = """
 import sys; sys.path[:] = sys.argv[1:]
 import os
-from chestxpert.pixels import worker
-real = worker.read_image
-worker.read_image = lambda data: os.abort() if data == b"deadly" else real(data)
+from chestxpert.pixels import preprocess, worker
+real = preprocess.read_image
+preprocess.read_image = lambda data, grey: os.abort() if data == b"deadly" else real(data, grey=grey)
 worker.main()
 """
 

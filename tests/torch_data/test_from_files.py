@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 import shutil
 from pathlib import Path
@@ -14,7 +15,6 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from chestxpert import ChestXrayDataset
-from chestxpert.cohort.textfiles import read_text
 from chestxpert.dataset import prepare
 from chestxpert.errors import ChestXpertError, DataError, LabelError, UsageError
 from chestxpert.imbalance import masked_bce
@@ -59,7 +59,7 @@ def test_real_radiographs_come_out_as_the_store_has_them(nih_originals: Path, ni
     for path in nih_originals.glob("*.png"):
         (tmp_path / "nih" / "images" / path.name).symlink_to(path)
     names = {image.name for image in nih_originals.glob("*.png")}
-    header, *rows = read_text(nih_tables / "Data_Entry_2017_v2020.csv.gz").splitlines()
+    header, *rows = gzip.decompress((nih_tables / "Data_Entry_2017_v2020.csv.gz").read_bytes()).decode().splitlines()
     ours = [row for row in rows if row.partition(",")[0] in names]
     (tmp_path / "nih" / "Data_Entry_2017_v2020.csv").write_text("\n".join([header, *ours]) + "\n")
     prepare(tmp_path / "nih", tmp_path / "data", size=64, split="random", workers=1)

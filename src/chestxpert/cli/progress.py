@@ -62,14 +62,14 @@ class Bars(Progress):
         )
         self._open.append(bar)
         try:
-            yield self._tick(bar)
+            yield self._tick(bar, total)
         finally:
             self._open.remove(bar)
             bar.close()
 
-    def _tick(self, bar: tqdm[Any]) -> Tick:
+    def _tick(self, bar: tqdm[Any], total: int) -> Tick:
         def tick(done: int) -> None:
-            bar.total = max(bar.total or 0, bar.n + done)  # the total may have been an estimate
+            bar.total = max(total, bar.n + done)  # the total may have been an estimate
             bar.update(done)
 
         return tick
