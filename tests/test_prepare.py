@@ -57,7 +57,8 @@ def test_a_folder_of_real_layout_has_all_its_parts(tiny_nih: Path, tmp_path: Pat
     report = _prepare(tiny_nih, tmp_path / "data", seed=3)
     info = json.loads((tmp_path / "data" / "dataset.json").read_text())
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [
-        "boxes.parquet", "cohort.parquet", "dataset.json", "index.parquet", "pixels.u8", "rejects.csv", "store.json",
+        "boxes.parquet", "cohort.parquet", "dataset.json", "index.parquet", "pixels.u8", "quality.csv",
+        "rejects.csv", "store.json",
     ]  # fmt: skip
     assert info["schema"] == 1
     assert info["source"] == {"kind": "nih", "path": str(tiny_nih)}
@@ -138,7 +139,7 @@ def test_nothing_left_is_a_clear_error_and_leaves_nothing(source: Path, tmp_path
     with pytest.raises(DataError, match="None of the 120 images can be decoded"):
         _prepare(source, tmp_path / "data")
     shutil.rmtree(source / "images")
-    with pytest.raises(DataError, match=r"Nothing is left .* 120 usable rows and 0 image files"):
+    with pytest.raises(DataError, match=r"Nothing is left: .* 120 usable rows, .* \(no images\)"):
         _prepare(source, tmp_path / "data")
     (source / "Data_Entry_2017_v2020.csv").unlink()
     with pytest.raises(DataError, match="holds no Data_Entry_2017"):
@@ -151,9 +152,9 @@ def test_nothing_left_is_a_clear_error_and_leaves_nothing(source: Path, tmp_path
 def test_a_side_without_decodable_images_is_a_clear_error(source: Path, tmp_path: Path) -> None:
     for name in (source / "test_list.txt").read_text().split():
         (source / "images" / name).write_text("not an image")
-    with pytest.raises(DataError, match="30 images cannot be decoded, and none is left for test"):
+    with pytest.raises(DataError, match=r"30 images cannot be decoded, and none is left for test\. .* is kept"):
         _prepare(source, tmp_path / "data")
-    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".data.partial", "source"]
 
 
 def test_a_finished_data_set_is_never_overwritten(tiny_nih: Path, tmp_path: Path) -> None:
@@ -193,7 +194,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_killed_run_leaves_no_data_set_and_the_next_one_clears_up(tiny_nih: Path, tmp_path: Path) -> None:
+def test_a_killed_run_leaves_no_data_set_and_the_next_one_goes_on(tiny_nih: Path, tmp_path: Path) -> None:
     out = tmp_path / "data"
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
@@ -208,13 +209,20 @@ def test_a_killed_run_leaves_no_data_set_and_the_next_one_clears_up(tiny_nih: Pa
     assert not (tmp_path / ".data.partial").exists()
 
 
-def test_an_interrupt_leaves_nothing(tiny_nih: Path, tmp_path: Path) -> None:
+def test_an_interrupted_run_keeps_what_it_has_and_the_next_one_goes_on(tiny_nih: Path, tmp_path: Path) -> None:
     def interrupt(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         _prepare(tiny_nih, tmp_path / "data", progress=interrupt)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == [".data.partial"]
+    steps: list[tuple[int, int]] = []
+    report = _prepare(tiny_nih, tmp_path / "data", progress=lambda *step: steps.append(step))
+    assert steps[-1] == (104, 104)  # of 120: sixteen were done
+    assert "16 images were taken over from an interrupted run" in report.summary()
+    _prepare(tiny_nih, tmp_path / "unbroken")
+    assert _contents(tmp_path / "data") == _contents(tmp_path / "unbroken")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "unbroken"]
 
 
 def test_two_at_once_do_not_disturb_each_other(tiny_nih: Path, tmp_path: Path) -> None:

@@ -124,3 +124,12 @@ def test_what_is_written_is_read_back_equal(value: Outer) -> None:
     text = to_yaml(plain)
     assert read(text) == value
     assert list(parse_yaml(text, "test")) == list(plain)
+
+
+def test_aliases_of_aliases_are_not_written_out() -> None:
+    lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x]"]
+    lines += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
+    text = "widths:\n" + "\n".join("  " + line for line in lines)
+    with pytest.raises(RecipeError, match="widths takes a list") as caught:
+        build(Inner, {"shares": {}} | parse_yaml(text, "x"), "x")
+    assert len(str(caught.value)) < 2_000

@@ -39,6 +39,10 @@ class DataError(ChestXpertError):
     """Source files that cannot be read as a data set."""
 
 
+class DownloadError(ChestXpertError):
+    """Files that cannot be fetched, or are not what they should be."""
+
+
 class StoreError(ChestXpertError):
     """An image store that is missing, unfinished or damaged."""
 

@@ -38,7 +38,7 @@ def made_aside(out: Path) -> Iterator[Path]:
     try:
         aside.mkdir(parents=True, exist_ok=True)
         with locked(aside, f"Another process is preparing {out} right now. Wait for it, or name another folder."):
-            _empty(aside)  # what a killed run left
+            empty(aside)  # what a killed run left
             try:
                 yield aside
                 check_free(out)
@@ -47,6 +47,51 @@ def made_aside(out: Path) -> Iterator[Path]:
                 shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
         raise DataError(f"{out} cannot be written: {error}. Name a place with room that you may write to.") from error
+
+
+@contextmanager
+def kept_aside(out: Path) -> Iterator[Path]:
+    """Give a folder beside `out` that stays when we fail or are killed, so that the next call finds what is in there.
+
+    Raises
+    ------
+    DataError
+        If it cannot be made or written, or another process is at work on the same one.
+    """
+    aside = out.absolute().with_name(f".{out.name}.partial")
+    busy = f"Another process is preparing {out} right now. Wait for it, or name another folder."
+    try:
+        aside.mkdir(parents=True, exist_ok=True)
+        with locked(aside, busy):
+            yield aside
+    except OSError as error:
+        raise DataError(f"{out} cannot be written: {error}. Name a place with room that you may write to.") from error
+
+
+def publish(folder: Path, out: Path) -> None:
+    """Rename a folder to `out` when all of it is on the disk: a reader sees nothing, or everything.
+
+    Raises
+    ------
+    DataError
+        If `out` is in the way.
+    """
+    for path in [*folder.rglob("*"), folder]:
+        _sync(path)
+    check_free(out)
+    folder.rename(out)
+    _sync(out.absolute().parent)
+
+
+def _sync(path: Path) -> None:
+    """See a file, or which files a folder has, on the disk."""
+    if sys.platform == "win32" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -65,7 +110,8 @@ def locked(folder: Path, busy: str) -> Iterator[None]:
         os.close(handle)
 
 
-def _empty(folder: Path) -> None:
+def empty(folder: Path) -> None:
+    """Delete everything in a folder."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import math
 import re
+import reprlib
 import types
 from collections.abc import Hashable, Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -15,6 +16,10 @@ import yaml
 from chestxpert.errors import RecipeError
 
 T = TypeVar("T")
+
+_SHORT = reprlib.Repr()  # a few kilobytes of aliases of aliases can stand for more text than there is memory
+_SHORT.maxstring = _SHORT.maxother = 200
+_SHORT.maxlevel = 3
 
 
 class _Loader(yaml.SafeLoader):
@@ -106,11 +111,11 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return _one_of(arguments, value, where)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
-            raise RecipeError(f"{where} takes a list, but got {value!r}.")
+            raise RecipeError(f"{where} takes a list, but got {_SHORT.repr(value)}.")
         return tuple(_convert(arguments[0], inner, where) for inner in value)
     if origin is not None and issubclass(origin, Mapping):
         if not isinstance(value, dict):
-            raise RecipeError(f"{where} takes keys and values, but got {value!r}.")
+            raise RecipeError(f"{where} takes keys and values, but got {_SHORT.repr(value)}.")
         return {str(key): _convert(arguments[1], inner, f"{where}.{key}") for key, inner in value.items()}
     return _scalar(hint, value, where)
 
@@ -120,18 +125,18 @@ def _one_of(choices: tuple[Any, ...], value: Any, where: str) -> Any:
         return value
     near = difflib.get_close_matches(str(value), [str(choice) for choice in choices], n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise RecipeError(f"{where} is one of {', '.join(map(str, choices))}, but got {value!r}.{hint}")
+    raise RecipeError(f"{where} is one of {', '.join(map(str, choices))}, but got {_SHORT.repr(value)}.{hint}")
 
 
 def _scalar(hint: type, value: Any, where: str) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
-        raise RecipeError(f"{where} takes a finite number, but got {value!r}.")
+        raise RecipeError(f"{where} takes a finite number, but got {_SHORT.repr(value)}.")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     # bool is a subclass of int in Python, but 'epochs: true' is a mistake.
     if isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
         return value
-    raise RecipeError(f"{where} takes a {_TYPE_NAMES.get(hint, hint.__name__)}, but got {value!r}.")
+    raise RecipeError(f"{where} takes a {_TYPE_NAMES.get(hint, hint.__name__)}, but got {_SHORT.repr(value)}.")
 
 
 _TYPE_NAMES = {int: "whole number", float: "number", str: "text", bool: "true or false"}

@@ -17,23 +17,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chestxpert.decisions import Decision, check_tree
 from chestxpert.errors import LabelError
 from chestxpert.labels import LabelSpace
+
+__all__ = ["MAJORITY", "Decision", "Taxonomy", "study_taxonomy", "taxonomy"]
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
 MAJORITY = ("Atelectasis", "Effusion", "Infiltration", "Mass", "Nodule")
 """The five findings that the original study's decision B tells apart from 'minority'."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """One question of the tree: which of `children` hold, where `parent` holds (None: always)."""
-
-    name: str
-    parent: str | None
-    children: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -60,44 +54,7 @@ class Taxonomy:
     decisions: tuple[Decision, ...]
 
     def __post_init__(self) -> None:
-        names = [decision.name for decision in self.decisions]
-        if not names or len(set(names)) != len(names):
-            raise LabelError(f"Taxonomy '{self.name}' needs decisions, each of its own name, but got {names}.")
-        seen: list[str] = []
-        for decision in self.decisions:
-            if not decision.children:
-                raise LabelError(f"Taxonomy '{self.name}': decision '{decision.name}' has no children to choose from.")
-            if (decision.parent is None) != (decision is self.decisions[0]):
-                raise LabelError(
-                    f"Taxonomy '{self.name}': exactly the first decision is at the root, but decision "
-                    f"'{decision.name}' has parent {decision.parent}."
-                )
-            if decision.parent is not None and decision.parent not in seen:
-                raise LabelError(
-                    f"Taxonomy '{self.name}': decision '{decision.name}' hangs below '{decision.parent}', which no "
-                    "earlier decision has as a child."
-                )
-            seen.extend(decision.children)
-        self._check_nodes(seen)
-
-    def _check_nodes(self, nodes: list[str]) -> None:
-        twice = sorted({node for node in nodes if nodes.count(node) > 1})
-        if twice:
-            raise LabelError(f"Taxonomy '{self.name}': {', '.join(twice)} stands twice; a node has one parent.")
-        inner = {decision.parent for decision in self.decisions}
-        leaves = [node for node in nodes if node not in inner]
-        missing = sorted(set(self.label_space.findings) - set(leaves))
-        unknown = sorted(set(leaves) - set(self.label_space.findings))
-        if missing or unknown:
-            raise LabelError(
-                f"Taxonomy '{self.name}' must end in each finding of '{self.label_space.name}' once. "
-                f"Missing: {', '.join(missing) or 'none'}; not findings: {', '.join(unknown) or 'none'}."
-            )
-        if self.label_space.no_finding is not None and len(self.decisions[0].children) != 1:
-            raise LabelError(
-                f"Taxonomy '{self.name}': the root decision '{self.decisions[0].name}' needs one child (any finding), "
-                f"since '{self.label_space.no_finding}' is its absence."
-            )
+        check_tree(self.name, self.label_space, self.decisions)
 
     @cached_property
     def nodes(self) -> tuple[str, ...]:
@@ -155,31 +112,87 @@ class Taxonomy:
         """For each finding in label order, its column among `nodes`."""
         return [self.nodes.index(finding) for finding in self.label_space.findings]
 
-    def targets(self, labels: BoolArray) -> BoolArray:
+    @cached_property
+    def _inner_columns(self) -> list[tuple[int, int, list[int]]]:
+        """Column of each inner node below the root's children, its parent's, and its siblings'; parents first."""
+        inner = {decision.parent for decision in self.decisions}
+        found = []
+        for decision in self.decisions[1:]:
+            children = [self.nodes.index(child) for child in decision.children]
+            for column in children:
+                if self.nodes[column] in inner:
+                    siblings = [other for other in children if other != column]
+                    found.append((column, self.nodes.index(str(decision.parent)), siblings))
+        return found
+
+    def targets(self, labels: BoolArray, known: BoolArray | None = None) -> BoolArray:
         """Whether each node holds: a finding where it is labelled, an inner node where any finding below it is.
 
         Parameters
         ----------
         labels : (N, K) bool array in label order
+        known : (N, K) bool array, optional
+            Where the labels are known; everywhere by default. What `labels` says elsewhere does not matter.
+
+        Returns
+        -------
+        (N, M) bool array in node order; False where it is not known whether the node holds (see `known`).
+        """
+        return self._any_below(labels) if known is None else self._settle(labels, known)[0]
+
+    def known(self, labels: BoolArray, known: BoolArray | None = None) -> BoolArray:
+        """Whether it is known of each node if it holds, from labels of which some are unknown.
+
+        A finding is known where its own label is, and nowhere else: no unknown label is ever reasoned into a yes or a
+        no. An inner node has no label; it is known where all ways to fill in the unknown labels agree on it. So it
+        holds where a finding below it does, and where its parent holds and all its siblings do not; it does not hold
+        where no finding below it does, and where its parent does not. The root's child is known wherever No Finding
+        is.
+
+        Parameters
+        ----------
+        labels : (N, K) bool array in label order
+        known : (N, K) bool array, optional
+            Where the labels are known; everywhere by default.
 
         Returns
         -------
         (N, M) bool array in node order
         """
-        leaves = np.zeros((len(labels), len(self.nodes)), dtype=np.bool_)
-        for finding, column in zip(self.label_space.findings, self._finding_columns, strict=True):
-            leaves[:, column] = labels[:, self.label_space.labels.index(finding)]
-        return np.asarray(leaves @ self._paths > 0)
+        if known is None:
+            return np.ones((len(labels), len(self.nodes)), dtype=np.bool_)
+        holds, fails = self._settle(labels, known)
+        return holds | fails
 
-    def mask(self, labels: BoolArray) -> BoolArray:
-        """(N, M) bool: whether the parent of each node holds, so that its decision is asked at all."""
-        targets = self.targets(labels)
+    def mask(self, labels: BoolArray, known: BoolArray | None = None) -> BoolArray:
+        """(N, M) bool: where each decision is asked, its parent known to hold and its answer known (see `known`)."""
+        targets = self.targets(labels, known)
         mask = np.ones_like(targets)
         for decision in self.decisions:
             if decision.parent is not None:
                 parent = targets[:, self.nodes.index(decision.parent)]
                 mask[:, self.columns(decision.name)] = parent[:, None]
-        return mask
+        return mask if known is None else mask & self.known(labels, known)
+
+    def _any_below(self, labels: BoolArray) -> BoolArray:
+        """(N, M): whether the node is a labelled finding, or has one below it."""
+        leaves = np.zeros((len(labels), len(self.nodes)), dtype=np.bool_)
+        for finding, column in zip(self.label_space.findings, self._finding_columns, strict=True):
+            leaves[:, column] = labels[:, self.label_space.labels.index(finding)]
+        return np.asarray(leaves @ self._paths > 0)
+
+    def _settle(self, labels: BoolArray, known: BoolArray) -> tuple[BoolArray, BoolArray]:
+        """(N, M) twice: where each node is known to hold, and where it is known not to."""
+        holds, fails = self._any_below(labels & known), ~self._any_below(labels | ~known)
+        if self.label_space.no_finding is not None and self.nodes[0] not in self.leaves:
+            none = self.label_space.labels.index(self.label_space.no_finding)
+            holds[:, 0] |= known[:, none] & ~labels[:, none]
+            fails[:, 0] |= known[:, none] & labels[:, none]
+        # Down the tree, what is known of a parent settles its inner children; a finding is known by its label alone.
+        for column, parent, siblings in self._inner_columns:
+            holds[:, column] |= holds[:, parent] & fails[:, siblings].all(axis=1)
+            fails[:, column] |= fails[:, parent]
+        return holds, fails
 
     def log_marginals(self, logits: npt.ArrayLike) -> FloatArray:
         """Log-probability of each label from the logits of the conditional probabilities.

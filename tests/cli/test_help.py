@@ -10,8 +10,13 @@ import pytest
 from chestxpert import __version__
 from chestxpert.cli.main import build_parser, main
 
-COMMANDS = [[], ["data"], ["data", "prepare"], ["data", "simulate"], ["compare"], ["train"], ["report"], ["recipes"]]
-HEAVY = {"torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "PIL", "scipy", "sklearn", "jinja2", "tqdm"}
+COMMANDS = [
+    [], ["data"], ["data", "download"], ["data", "prepare"], ["data", "check"], ["data", "report"],
+    ["data", "simulate"], ["data", "oversample"], ["compare"], ["train"], ["evaluate"], ["report"], ["recipes"],
+]  # fmt: skip
+HEAVY = {
+    "torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "PIL", "scipy", "sklearn", "jinja2", "tqdm", "httpx",
+}  # fmt: skip
 
 PROBE = """
 import json, sys
@@ -61,9 +66,12 @@ def test_half_a_command_prints_help_and_is_wrong_use(command: list[str], capsys:
         ("data prepair x --out y", "there is no 'prepair'. Did you mean 'prepare'?"),
         ("data simulate", "required: --out"),
         ("data prepare x --out y --labels nih14", "Did you mean 'nih15'?"),
-        ("data prepare x --out y --split patient", "There is: auto, official, random."),
+        ("data prepare x --out y --split patient", "There is: auto, official, random, test."),
         ("data prepare x --out y --val-fraction 2", "is a number from 0 to 1, but got 2"),
         ("data simulate --out y --difficulty hard", "takes a number, but got 'hard'"),
+        ("data oversample x --out y --copies Hernia", "such as Hernia=1005, but got 'Hernia'"),
+        ("data oversample x --out y --copies Hernia=0", "such as Hernia=1005"),
+        ("data oversample x --out y --target 0.1 --like-study", "not allowed with argument --target"),
         ("compare --data x --out y --frezee", "'--frezee' is not understood. Did you mean '--freeze'?"),
         ("compare --data x --out y --see 3", "Did you mean '--seeds'?"),
         ("compare --data x --out y --seeds 0", "is at least 1, but got 0"),
@@ -93,16 +101,22 @@ def test_several_recipes_go_to_one_option_and_overrides_add_up() -> None:
 
 
 def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
+    from chestxpert.copies import oversample_to_disk
     from chestxpert.dataset import prepare
+    from chestxpert.download import download
+    from chestxpert.report.dataset import build_data_report
     from chestxpert.simulator import simulate
     from chestxpert.study.run import run_study
     from chestxpert.study.stored import write_comparison
 
     for line, function, needed in [
+        ("data download d", download, 4),
         ("data simulate --out o", simulate, 7),
-        ("data prepare s --out o", prepare, 6),
+        ("data prepare s --out o", prepare, 11),
+        ("data oversample d --out o", oversample_to_disk, 7),
         ("compare --data d --out o", run_study, 2),
         ("report s", write_comparison, 1),
+        ("data report d", build_data_report, 4),
     ]:
         given = vars(parse(line))
         defaults = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chestxpert.cli.progress import Bars, Lines, bar_when_known, progress_on_stderr
-from chestxpert.progress import SILENT, Progress, Tick, counting
+from chestxpert.progress import BYTES, SILENT, Progress, Tick, counting, size_text
 
 
 class Clock:
@@ -32,6 +32,51 @@ def test_lines_come_now_and_then_and_at_the_end() -> None:
         "decoding: 87 of 100 images, 0:05 left",
         "decoding: 100 images in 0:35",
     ]
+
+
+def test_bytes_are_told_in_kb_mb_and_gb_and_at_what_rate() -> None:
+    stream, clock = io.StringIO(), Clock()
+    with Lines(stream, every=10, clock=clock).bar("fetching", 45_000_000_000, BYTES, before=15_000_000_000) as tick:
+        for _ in range(3):
+            clock.now += 400
+            tick(10_000_000_000)
+    assert stream.getvalue().splitlines() == [
+        "fetching: 25.0 GB of 45.0 GB, 25.0 MB/s, 13:20 left",
+        "fetching: 35.0 GB of 45.0 GB, 25.0 MB/s, 6:40 left",
+        "fetching: 45.0 GB in 20:00, 25.0 MB/s",
+    ]
+
+
+def test_bytes_that_are_taken_back() -> None:
+    stream, clock = io.StringIO(), Clock()
+    with Lines(stream, every=10, clock=clock).bar("fetching", 1000, BYTES, before=500) as tick:
+        for count in (-500, 900, 100):
+            clock.now += 100
+            tick(count)
+    assert stream.getvalue().splitlines() == [
+        "fetching: 900 B of 1.0 kB, 2 B/s, 0:50 left",
+        "fetching: 1.0 kB in 5:00, 2 B/s",
+    ]
+
+
+def test_a_bar_of_bytes() -> None:
+    stream = io.StringIO()
+    with Bars(stream).bar("fetching", 2_000_000, BYTES, before=500_000) as tick:
+        tick(1_600_000)
+        tick(-100_000)
+    last = stream.getvalue().rstrip("\n").rpartition("\r")[2]
+    assert "100 %" in last
+    assert "2.00MB/2.00MB, " in last
+    assert "B/s, 00:00 left" in last
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (999_950, "1.0 MB"), (9_003_496, "9.0 MB"),
+     (45_079_862_756, "45.1 GB"), (4_507_986_275_600, "4508.0 GB")],
+)  # fmt: skip
+def test_sizes_for_people(count: int, text: str) -> None:
+    assert size_text(count) == text
 
 
 def test_a_hundred_short_works_inside_another_are_no_flood() -> None:

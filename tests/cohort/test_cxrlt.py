@@ -4,15 +4,19 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from chestxpert.cohort.cxrlt import place_by_lists, place_by_tables, read_cxrlt
-from chestxpert.cohort.nih import OfficialLists, read_lists
+from chestxpert.cohort.invariants import check_patients_apart
+from chestxpert.cohort.nih import OfficialLists, read_entries, read_lists
+from chestxpert.cohort.source import read_source, split_source
 from chestxpert.cohort.table import Cohort
 from chestxpert.errors import DataError
-from chestxpert.labels import CXRLT20
+from chestxpert.labels import CXRLT20, NIH15
 
 LABELS = CXRLT20.labels
+VAL = "miccai2023_nih-cxr-lt_labels_val.csv.gz"
 
 
 def _table(folder: Path, split: str, rows: list[tuple[str, str, list[str]]], labels: tuple[str, ...] = LABELS) -> None:
@@ -120,3 +124,55 @@ def test_real_tables_are_placed_by_the_official_lists(nih_tables: Path) -> None:
     sides = place_by_lists(table.frame, lists)
     assert {side: int((sides == side).sum()) for side in ("train_val", "test")} == {"train_val": 8_018, "test": 25_596}
     assert set(table.frame["view"]) == {"PA", "AP"}
+
+
+def test_two_columns_of_one_finding_are_refused(tmp_path: Path) -> None:
+    _table(tmp_path, "train", [("a.png", "1", NONE)], (*LABELS, "Pleural_Thickening"))
+    with pytest.raises(DataError, match="two columns for 'Pleural Thickening'"):
+        read_cxrlt(tmp_path, CXRLT20)
+
+
+@pytest.mark.shared_data
+def test_the_real_validation_table_mixes_both_official_lists(nih_tables: Path, tmp_path: Path) -> None:
+    (tmp_path / VAL).write_bytes((nih_tables / VAL).read_bytes())
+    frame, lists = read_cxrlt(tmp_path, CXRLT20).frame, read_lists(nih_tables)
+    assert lists is not None
+    sides = place_by_lists(frame, lists)
+    assert len(frame) == 12_533
+    assert int((sides == "train_val").sum()) == int(frame["image_id"].isin(lists.train_val).sum()) == 8_018
+    assert int((sides == "test").sum()) == int(frame["image_id"].isin(lists.test).sum()) == 4_515
+
+
+@pytest.mark.shared_data
+def test_with_a_training_table_of_the_rest_the_official_split_comes_out_whole(nih_tables: Path, tmp_path: Path) -> None:
+    """NIH-CXR-LT's training table is not there, but its 78,506 images are the rest of NIH's."""
+    for path in nih_tables.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    here = set(read_cxrlt(nih_tables, CXRLT20).frame["image_id"])
+    entries = read_entries(nih_tables, NIH15).frame
+    rest = entries[~entries["image_id"].isin(here)]
+    assert len(rest) == 78_506
+    findings = rest[list(NIH15.labels)].to_numpy()
+    rows = [
+        (image, patient, [CXRLT20.canonical(name) for name, held in zip(NIH15.labels, row, strict=True) if held])
+        for image, patient, row in zip(rest["image_id"], rest["patient_id"], findings, strict=True)
+    ]
+    _table(tmp_path, "train", rows)
+    source = read_source(tmp_path, CXRLT20)
+    assert (len(source.frame), [r for r in source.rejects if r.reason != "bad-box"]) == (112_120, [])
+    split = split_source(source, source.frame, "official", 0.2, 0)
+    cohort = Cohort(split.frame, CXRLT20)  # no patient on two sides
+    assert (len(cohort.rows("test")), cohort.n_patients("test")) == (25_596, 2_797)
+    assert len(cohort.rows("train")) + len(cohort.rows("val")) == 86_524
+    assert cohort.n_patients("train") + cohort.n_patients("val") == 28_008
+
+    # An image that stands in no list goes where its patient is.
+    assert source.lists is not None
+    rng = np.random.default_rng(0)
+    gone = frozenset(rng.choice(cohort.image_ids, 20_000, replace=False).tolist())
+    lists = OfficialLists(source.lists.train_val - gone, source.lists.test - gone)
+    sides = place_by_lists(source.frame, lists)
+    check_patients_apart(source.frame["patient_id"], pd.Series(sides))
+    official = np.where(source.frame["image_id"].isin(source.lists.test), "test", "train_val")
+    listed = source.frame["patient_id"].isin(source.frame["patient_id"][~source.frame["image_id"].isin(gone)])
+    assert (sides == official)[listed].all()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chestxpert.cohort.nih import patient_id, read_boxes, read_entries, read_lists
+from chestxpert.cohort.nih import find_entries, patient_id, read_boxes, read_entries, read_lists
 from chestxpert.errors import DataError
 from chestxpert.labels import NIH15
 
@@ -138,8 +138,28 @@ def test_no_table_and_several_tables_are_errors(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no Data_Entry_2017"):
         read_entries(tmp_path, NIH15)
     _write(tmp_path, V2020 + _row(), "Data_Entry_2017.csv")
-    _write(tmp_path, V2020 + _row())
-    with pytest.raises(DataError, match=r"Data_Entry_2017\.csv, Data_Entry_2017_v2020\.csv"):
+    _write(tmp_path, V2020 + _row(), "Data_Entry_2017_mine.csv")
+    with pytest.raises(DataError, match=r"Data_Entry_2017\.csv, Data_Entry_2017_mine\.csv"):
+        read_entries(tmp_path, NIH15)
+
+
+@pytest.mark.parametrize("end", ["", ".gz"])
+def test_of_both_versions_the_corrected_one_is_read(tmp_path: Path, end: str) -> None:
+    _write(tmp_path, V2017 + _row(labels="Mass", age="058Y").rstrip("\n") + ",\n", f"Data_Entry_2017.csv{end}")
+    _write(tmp_path, V2020 + _row(labels="Pneumonia"))
+    frame = read_entries(tmp_path, NIH15).frame
+    assert frame[["Mass", "Pneumonia"]].to_numpy().tolist() == [[False, True]]
+    assert find_entries(tmp_path) == (
+        tmp_path / "Data_Entry_2017_v2020.csv",
+        tmp_path / f"Data_Entry_2017.csv{end}",
+    )
+
+
+@pytest.mark.parametrize("third", ["Data_Entry_2017_mine.csv", "Data_Entry_2017.csv.gz"])
+def test_a_third_table_beside_both_versions_is_an_error(tmp_path: Path, third: str) -> None:
+    for name in ("Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv", third):
+        _write(tmp_path, V2020 + _row(), name)
+    with pytest.raises(DataError, match="several files where one is expected"):
         read_entries(tmp_path, NIH15)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from chestxpert.errors import LabelError, RecipeError
-from chestxpert.imbalance.sampling import oversample, rare_findings, thin
+from chestxpert.imbalance.sampling import oversample, oversample_by_counts, rare_findings, thin
 from chestxpert.labels import CXRLT20, NIH15
 
 STUDY_DROP = {"Infiltration": 0.63, "Effusion": 0.4, "Atelectasis": 0.4, "No Finding": 0.95}
@@ -142,3 +142,50 @@ def test_oversampling_refuses_what_it_cannot_mean() -> None:
         oversample(random_labels(9), NIH15, ["Herna"], 0.1, 3, rng)
     with pytest.raises(RecipeError, match="-1"):
         oversample(random_labels(9), NIH15, ["Hernia"], 0.1, -1, rng)
+
+
+def test_counted_copies_are_spread_evenly_and_shared_between_findings() -> None:
+    """20 copies with Edema serve 8 of the 20 with Hernia that are asked for: the row with both is copied for both."""
+    labels = np.zeros((100, len(NIH15)), dtype=bool)
+    labels[:5, NIH15.index("Edema")] = True
+    labels[3:13, NIH15.index("Hernia")] = True
+    rows = oversample_by_counts(labels, NIH15, {"hernia": 20, "Edema": 20}, 10, np.random.default_rng(0))
+    copied = np.bincount(rows, minlength=100) - 1
+    assert copied[:5].tolist() == [4] * 5
+    assert copied[3:13].sum() == 20
+    assert copied[5:13].sum() == 12
+    assert set(copied[5:13]) <= {1, 2}
+    assert not copied[13:].any()
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    labels=SMALL,
+    seed=st.integers(0, 9),
+    counts=st.dictionaries(st.sampled_from(NIH15.findings), st.integers(0, 40)),
+    max_copies=st.integers(0, 5),
+)
+def test_counted_copies_only_add_and_stop_where_they_must(
+    labels: npt.NDArray[np.bool_], seed: int, counts: dict[str, int], max_copies: int
+) -> None:
+    rows = oversample_by_counts(labels, NIH15, counts, max_copies, np.random.default_rng(seed))
+    assert np.array_equal(rows, oversample_by_counts(labels, NIH15, counts, max_copies, np.random.default_rng(seed)))
+    assert np.array_equal(rows[: len(labels)], np.arange(len(labels)))
+    copies = np.bincount(rows, minlength=len(labels)) - 1
+    assert copies.max(initial=0) <= max_copies
+    columns = [NIH15.index(name) for name in counts]
+    assert labels[np.ix_(rows[len(labels) :], columns)].any(axis=1).all()
+    assert copies.sum() <= sum(counts.values())
+    for column, count in zip(columns, counts.values(), strict=True):
+        carriers = labels[:, column]
+        assert copies[carriers].sum() >= count or (copies[carriers] == max_copies).all()
+
+
+def test_counted_copies_refuse_what_they_cannot_mean() -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(LabelError, match="Hernia"):
+        oversample_by_counts(random_labels(9), NIH15, {"Herna": 1}, 3, rng)
+    with pytest.raises(RecipeError, match="-2"):
+        oversample_by_counts(random_labels(9), NIH15, {"Hernia": -2}, 3, rng)
+    with pytest.raises(RecipeError, match="one number"):
+        oversample_by_counts(random_labels(9), NIH15, {"Infiltrate": 2, "infiltration": 3}, 3, rng)

@@ -1,19 +1,14 @@
 """Images end in the store in order, whatever happens to some of them and however many processes work."""
 
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from chestxpert.errors import DataError, StoreError
-from chestxpert.pixels import pool
+from chestxpert.errors import DataError
+from chestxpert.pixels import job
 from chestxpert.pixels.build import build_store, find_images
-from chestxpert.pixels.pool import decode_into
 from chestxpert.pixels.preprocess import Preprocess
 from chestxpert.pixels.store import ImageStore
 
@@ -66,87 +61,34 @@ def test_nothing_decodable_is_an_error_with_an_example(tmp_path: Path) -> None:
 
 
 def test_several_processes_write_the_same_bytes_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "_POOL_FROM", 1)
     images = _images(tmp_path / "in", 70)
     images["013.png"].write_text("no image")
     sums = set()
-    for workers in (1, 2):
-        out = tmp_path / str(workers)
+    for workers, pool_from in ((1, 200), (1, 1), (2, 1)):
+        monkeypatch.setattr(job, "_POOL_FROM", pool_from)
+        out = tmp_path / f"{workers}-{pool_from}"
         out.mkdir()
         assert [r.image_id for r in build_store(images, out, Preprocess(16), "nih", workers)] == ["013.png"]
         sums.add((ImageStore.open(out).fingerprint, (out / "store.json").read_text()))
+        assert sorted(path.name for path in out.iterdir()) == ["index.parquet", "pixels.u8", "store.json"]
     assert len(sums) == 1
 
 
-def test_an_interrupt_reaches_the_caller_and_ends_the_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "_POOL_FROM", 1)
-    images = _images(tmp_path / "in", 80)
-    (tmp_path / "pixels.u8").write_bytes(b"\0" * (80 * 256))
-    calls = []
-
-    def interrupt(done: int, total: int) -> None:
-        calls.append(done)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        decode_into(tmp_path / "pixels.u8", list(images.values()), Preprocess(16), 2, interrupt)
-    assert len(calls) == 1
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from chestxpert.pixels import pool
-from chestxpert.pixels.preprocess import Preprocess
-pool._POOL_FROM = 1
-folder = Path(sys.argv[1])
-def die(done, total):
-    Path(folder, "workers").write_text(" ".join(str(p) for p in pids))
-    os.kill(os.getpid(), signal.SIGKILL)
-if __name__ == "__main__":
-    import multiprocessing
-    real, pids = pool.ProcessPoolExecutor.submit, []
-    def submit(self, *args):
-        future = real(self, *args)
-        pids[:] = list(self._processes)
-        return future
-    pool.ProcessPoolExecutor.submit = submit
-    pool.decode_into(folder / "pixels.u8", sorted((folder / "in").iterdir()), Preprocess(16), 2, die)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    _images(tmp_path / "in", 80)
-    (tmp_path / "pixels.u8").write_bytes(b"\0" * (80 * 256))
-    (tmp_path / "killed.py").write_text(KILLED)
-    ended = subprocess.run([sys.executable, tmp_path / "killed.py", tmp_path], check=False, timeout=60)
-    assert ended.returncode == -signal.SIGKILL
-    workers = (tmp_path / "workers").read_text().split()
-    assert len(workers) >= 1
-    for worker in workers:
-        _wait_until_gone(worker)
-
-
-def _wait_until_gone(pid: str) -> None:
-    """Return when no process has this id, or only a zombie that nobody has collected; fail after 10 s."""
-    for _ in range(200):
-        try:
-            if ") Z " in Path(f"/proc/{pid}/stat").read_text():
-                return
-        except (FileNotFoundError, ProcessLookupError):
-            return
-        subprocess.run(["sleep", "0.05"], check=True)
-    pytest.fail(f"worker {pid} outlives its parent")
-
-
-def test_a_worker_that_dies_is_a_store_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "_POOL_FROM", 1)
-    monkeypatch.setattr(pool, "_start_worker", os.abort)
-    images = _images(tmp_path / "in", 40)
-    (tmp_path / "pixels.u8").write_bytes(b"\0" * (40 * 256))
-    with pytest.raises(StoreError, match="--workers 1"):
-        decode_into(tmp_path / "pixels.u8", list(images.values()), Preprocess(16), 2)
+def test_the_index_says_how_each_image_was_stored(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    pixels = np.zeros((30, 20), np.uint8)
+    for name, mode in (("a.png", "L"), ("b.png", "RGBA"), ("c.jpg", "RGB")):
+        Image.fromarray(pixels).convert(mode).save(tmp_path / "in" / name)
+    (tmp_path / "out").mkdir()
+    build_store({path.name: path for path in sorted((tmp_path / "in").iterdir())}, tmp_path / "out", Preprocess(16), "")
+    assert ImageStore.open(tmp_path / "out").index.to_dict("records") == [
+        {"image_id": name, "width": 20, "height": 30, "bits": 8, "mode": mode, "format": kind}
+        for name, mode, kind in (
+            ("a.png", "grey", "png"),
+            ("b.png", "colour-alpha", "png"),
+            ("c.jpg", "colour", "jpeg"),
+        )
+    ]
 
 
 def test_images_are_found_at_any_depth_and_through_links(tmp_path: Path) -> None:

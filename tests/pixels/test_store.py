@@ -10,7 +10,8 @@ from PIL import Image
 from chestxpert.errors import StoreError, UsageError
 from chestxpert.pixels import manifest
 from chestxpert.pixels.build import build_store
-from chestxpert.pixels.preprocess import Preprocess, shrink
+from chestxpert.pixels.preprocess import Preprocess
+from chestxpert.pixels.shrink import shrink
 from chestxpert.pixels.store import ImageStore
 
 

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import yaml
+from report_cohort import make_cohort
+from report_pages import CHROMIUM, DRIVER, FLAGS
 
-from chestxpert.cohort.table import Cohort, make_table
+from chestxpert.cohort.table import Cohort
+from chestxpert.dataset import prepare
 from chestxpert.evaluation.comparison import RunResult, compare_runs
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.files import write_json
 from chestxpert.labels import NIH15
 from chestxpert.recipe import parse_recipe
 from chestxpert.report import build_report
+from chestxpert.report.dataset import build_data_report
 from chestxpert.taxonomy import study_taxonomy
 
-# Shares of NIH's train_val images that carry each finding.
-_SHARES = {
-    "Infiltration": 0.16, "Effusion": 0.10, "Atelectasis": 0.096, "Nodule": 0.054, "Mass": 0.047,
-    "Consolidation": 0.033, "Pneumothorax": 0.030, "Pleural_Thickening": 0.026, "Cardiomegaly": 0.020,
-    "Emphysema": 0.016, "Edema": 0.016, "Fibrosis": 0.0145, "Pneumonia": 0.010, "Hernia": 0.004,
-}  # fmt: skip
-_SIZES = {"train": 1600, "val": 400, "test": 900}
+if TYPE_CHECKING:
+    from selenium import webdriver
+
 _RECIPES = {
     "flat-basic": ("flat", 1.25, ""),
     "flat-weighted": ("flat", 1.30, "loss: {pos_weight: balanced}"),
@@ -38,40 +39,12 @@ _RECIPES = {
 _PARAMETERS = {"flat": 4_043_023, "cascade": 11_870_112, "shared": 4_071_560}
 TREE = study_taxonomy(NIH15)
 
-
-def make_cohort(rng: np.random.Generator, *, simulated: bool = False, scale: float = 1.0, without: str = "") -> Cohort:
-    """Patients of one to five images; some findings come together more often than by chance."""
-    images, patients, splits, rows = [], [], [], []
-    for split, size in _SIZES.items():
-        while len([s for s in splits if s == split]) < size * scale:
-            patient = f"{len(set(patients)) + 1:08d}"
-            ill = rng.gamma(1.0)
-            for number in range(rng.integers(1, 6)):
-                images.append(f"{patient}_{number:03d}.png")
-                patients.append(patient)
-                splits.append(split)
-                rows.append(_findings(rng, ill))
-    labels = np.array(rows)
-    if without:
-        labels[np.array(splits) == "test", NIH15.index(without)] = False
-    labels[:, NIH15.index("No Finding")] = ~labels[:, :14].any(axis=1)
-    count = len(images)
-    table = make_table(
-        images, patients, labels, NIH15, split=splits, source="simulated" if simulated else "nih",
-        view=rng.choice(["PA", "AP"], count), sex=rng.choice(["M", "F"], count), age=rng.integers(18, 90, count),
-    )  # fmt: skip
-    return Cohort(table, NIH15)
-
-
-def _findings(rng: np.random.Generator, ill: float) -> np.ndarray:
-    row = np.zeros(len(NIH15), dtype=np.bool_)
-    for finding, share in _SHARES.items():
-        row[NIH15.index(finding)] = rng.random() < min(share * (0.4 + 0.6 * ill), 0.9)
-    if row[NIH15.index("Effusion")] and rng.random() < 0.35:
-        row[NIH15.index("Atelectasis")] = True
-    if row[NIH15.index("Edema")] and rng.random() < 0.3:
-        row[NIH15.index("Infiltration")] = True
-    return row
+QUALITY = """check,image_id,other,value,detail
+near-duplicate,00000002_000.png,00000002_001.png,3,"They differ in 3 of 64 bits."
+undecodable,broken.png,,,"It is neither PNG nor JPEG."
+age,00000005_000.png,,148,"The age is 148 years."
+inverted,00000006_000.png,,0.25,"It fits the others better with black and white exchanged."
+"""
 
 
 def make_predictions(cohort: Cohort, architecture: str, skill: float, seed: int) -> Predictions:
@@ -117,13 +90,16 @@ def make_study(
     scale: float = 1.0,
     without: str = "",
     draws: int = 400,
+    hide: Callable[[np.ndarray], np.ndarray] | None = None,
+    not_learnt: tuple[str, ...] = (),
 ) -> Path:
     """Study folder with everything `compare` writes but the report.
 
-    `without` names a finding that no test image carries, `scale` shrinks the cohort.
+    `without` names a finding that no test image carries, `scale` shrinks the cohort, `hide` says which labels are
+    known, and `not_learnt` names those that the flat recipes could not learn.
     """
     rng = np.random.default_rng(7)
-    cohort = make_cohort(rng, simulated=simulated, scale=scale, without=without)
+    cohort = make_cohort(rng, simulated=simulated, scale=scale, without=without, hide=hide)
     study: dict[str, list[RunResult]] = {}
     for place, name in enumerate(recipes):
         architecture, skill, extra = _RECIPES[name]
@@ -141,7 +117,8 @@ def make_study(
             write_json(run / "cost.json", cost)
             write_json(run / "environment.json", _environment(cohort, seed))
             predictions.save(run / "predictions.parquet")
-            study.setdefault(name, []).append(RunResult(seed, predictions, architecture, cost))
+            untaught = not_learnt if architecture == "flat" else ()
+            study.setdefault(name, []).append(RunResult(seed, predictions, architecture, cost, untaught))
     cohort.save(folder / "cohort.parquet")
     write_json(folder / "comparison.json", compare_runs(study, cohort, TREE, draws=draws))
     settings = {
@@ -181,3 +158,37 @@ def study_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def study_copy(study_folder: Path, tmp_path: Path) -> Path:
     """A study folder that a test may damage."""
     return Path(shutil.copytree(study_folder, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """Headless Chromium that notes what it asks for; only for tests marked with `IN_A_BROWSER`."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    options.binary_location = str(CHROMIUM)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="session")
+def dataset_folder(tiny_nih: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """120 noise images of 40 patients with remarks of quality control and a page; read only, copy it to change it."""
+    source = Path(shutil.copytree(tiny_nih, tmp_path_factory.mktemp("source") / "nih"))
+    (source / "images" / "stray.png").write_bytes((source / "images" / "00000001_000.png").read_bytes())
+    folder = tmp_path_factory.mktemp("datasets") / "tiny"
+    prepare(source, folder, size=32, workers=1)
+    (folder / "quality.csv").write_text(QUALITY, encoding="utf-8")
+    build_data_report(folder, draws=200)
+    return folder
+
+
+@pytest.fixture
+def dataset_copy(dataset_folder: Path, tmp_path: Path) -> Path:
+    """A dataset folder that a test may damage."""
+    return Path(shutil.copytree(dataset_folder, tmp_path / "tiny"))

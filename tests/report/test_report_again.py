@@ -108,3 +108,40 @@ def test_costs_of_frozen_recipes_count_cached_features(study: StudyFolder, study
     assert frozen_recipes(read_study(study_copy)) == ["flat-basic"]
     page = build_report(study_copy).read_text()
     assert "Where the backbone was frozen (flat-basic), images seen counts passes of cached features" in page
+
+
+COPIED = {
+    "dataset": "data/plain nih",
+    "arguments": {
+        "target": None, "copies": {"Tortuous Aorta": 12, "Hernia": 3}, "like_study": False, "max_copies": 7, "seed": 4,
+        "augment": {"rotate": 5.0, "hflip": True},
+    },
+}  # fmt: skip
+
+
+def test_a_data_set_with_copies_is_made_in_two_steps(study: StudyFolder) -> None:
+    from chestxpert.cli.main import build_parser
+
+    first, second, *_ = _asked(study, prepared={**PREPARED, "oversample": COPIED})
+    assert first.startswith("chestxpert data prepare 'my data/nih' --out 'data/plain nih' --labels")
+    arguments = build_parser().parse_args(shlex.split(second)[1:])
+    assert (arguments.dataset, arguments.as_dataset) == (Path("data/plain nih"), Path("data/nih"))
+    assert arguments.copies == [("Tortuous Aorta", 12), ("Hernia", 3)]
+    assert arguments.changes == ["rotate=5.0", "hflip=true"]
+    assert (arguments.max_copies, arguments.seed, arguments.target) == (7, 4, None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "shown"),
+    [({"target": 0.1, "copies": {}}, "--target 0.1 --max"), ({"like_study": True}, "--like-study --max")],
+)
+def test_each_way_of_choosing_copies_is_shown(study: StudyFolder, changed: dict[str, Any], shown: str) -> None:
+    record = {**COPIED, "arguments": {**COPIED["arguments"], **changed}}
+    assert shown in _asked(study, prepared={**PREPARED, "oversample": record})[1]
+
+
+@pytest.mark.parametrize("record", [None, {}, {"dataset": "d"}, {"arguments": {}}, "made elsewhere"])
+def test_without_a_record_of_copies_nothing_is_said_about_them(study: StudyFolder, record: object) -> None:
+    asked = _asked(study, prepared={**PREPARED, "oversample": record})
+    assert not any("oversample" in command for command in asked)
+    assert "--out data/nih " in asked[0]

@@ -1,33 +1,17 @@
 import json
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
+from report_pages import Page
 
-from chestxpert.report import build_report
+from chestxpert.cohort.table import Cohort
+from chestxpert.labels import NIH15
+from chestxpert.report import build_report, summary_text
+from chestxpert.report.build import Counts
 from chestxpert.report.results import Results
-
-
-class Page(HTMLParser):
-    """Tags, attributes and text of a page."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.source = path.read_text(encoding="utf-8")
-        self.tags: list[tuple[str, dict[str, str]]] = []
-        self.text = ""
-        self.feed(self.source)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {key: value or "" for key, value in attrs}))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def ids(self) -> list[str]:
-        return [attrs["id"] for _, attrs in self.tags if "id" in attrs]
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +20,9 @@ def page(study_folder: Path) -> Page:
 
 
 def test_the_page_refers_to_nothing_outside_itself(page: Page) -> None:
-    assert not [tag for tag, _ in page.tags if tag in ("script", "iframe", "object", "embed", "img", "base")]
-    for tag, attrs in page.tags:
-        for key in ("href", "src", "srcset", "xlink:href", "action", "style"):
-            assert attrs.get(key, "#").startswith(("#", "data:")), (tag, attrs)
-    assert "@import" not in page.source
-    assert not re.search(r"url\(", page.source)
-    assert "default-src 'none'" in page.source
+    assert page.misplaced == []
+    page.assert_refers_to_nothing_outside()
+    assert not [tag for tag, _ in page.tags if tag == "img"]
 
 
 def test_the_page_is_small(study_folder: Path) -> None:
@@ -50,10 +30,7 @@ def test_the_page_is_small(study_folder: Path) -> None:
 
 
 def test_ids_are_unique_and_links_lead_somewhere(page: Page) -> None:
-    assert len(page.ids()) == len(set(page.ids()))
-    links = [attrs["href"][1:] for tag, attrs in page.tags if tag == "a"]
-    assert len(links) >= 10
-    assert set(links) <= set(page.ids())
+    page.assert_links_lead_somewhere()
 
 
 def test_every_figure_has_a_name_a_caption_and_its_numbers(page: Page) -> None:
@@ -66,8 +43,7 @@ def test_every_figure_has_a_name_a_caption_and_its_numbers(page: Page) -> None:
         assert f"Figure {number}" in page.text
     assert page.source.count("<figcaption>") == 10
     assert len(re.findall(r"<figure.*?<table.*?</figure>", page.source, re.DOTALL)) == 10
-    drawings = [attrs for tag, attrs in page.tags if tag == "svg" and attrs.get("aria-hidden") != "true"]
-    assert all(attrs["role"] == "img" and len(attrs["aria-label"]) > 10 for attrs in drawings)
+    page.assert_drawings_have_names()
 
 
 def test_verdict_provenance_recipes_and_commands_are_there(page: Page, study_folder: Path) -> None:
@@ -168,3 +144,42 @@ def test_what_a_comparison_may_leave_out_is_left_out(study_copy: Path) -> None:
     assert "fig-tree" not in found.ids()
     assert "confusion" not in found.ids()
     assert "fig-recipes" in found.ids()
+
+
+def test_what_is_unknown_is_said_and_left_out_of_every_share(
+    study_factory: Callable[..., Path], hide: Callable[..., np.ndarray], tmp_path: Path
+) -> None:
+    def hidden(labels: np.ndarray) -> np.ndarray:
+        known = hide(labels, NIH15, 0.3)
+        known[:, NIH15.index("Hernia")] = False
+        known[:, NIH15.index("No Finding")] |= (labels & known).any(axis=1)
+        return known
+
+    folder = study_factory(
+        tmp_path, recipes=("flat-basic", "hierarchical-shared"), seeds=(0,), draws=20, hide=hidden,
+        not_learnt=("Hernia",),
+    )  # fmt: skip
+    found = Page(build_report(folder))
+    cohort = Cohort.load(folder / "cohort.parquet")
+    unknown = int((~cohort.known()).sum())
+    rows = cohort.rows("test")
+    for label, share in Counts.of(cohort).shares("test").items():
+        told = cohort.known(rows)[:, NIH15.index(label)]
+        assert share == (cohort.labels(rows)[told, NIH15.index(label)].mean() if told.any() else 0)
+    thin = "\N{NARROW NO-BREAK SPACE}"
+    assert f"{unknown:,} of {cohort.known().size:,} labels are unknown".replace(",", thin) in found.text
+    assert "Not learnt: Hernia (flat-basic)." in " ".join(found.text.split())
+    tested, told = cohort.counts("test")["Mass"], cohort.known_counts("test")["Mass"]
+    row = next(row for row in re.findall(r'<tr><th scope="row">Mass</th>(.*?)</tr>', found.source) if "%" in row)
+    assert f"{100 * tested / told:.1f} %" in row
+    assert f"{tested} of {told}" in found.text  # above the curves
+    labels = [attrs.get("aria-label", "") for tag, attrs in found.tags if tag == "svg"]
+    assert any("Hernia: not defined, no test image tells" in label for label in labels)
+    text = summary_text(json.loads((folder / "comparison.json").read_text()))
+    assert "Not learnt, since no training image tells: Hernia (flat-basic)" in text
+
+
+def test_where_all_is_known_the_page_does_not_speak_of_unknown_labels(page: Page) -> None:
+    assert "unknown" not in page.ids()
+    assert "Not learnt" not in page.text
+    assert not re.search(r"labels? (is|are) unknown", page.text)

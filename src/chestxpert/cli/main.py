@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from chestxpert import __version__
-from chestxpert.cli import compare, data, recipes, report, train
+from chestxpert.cli import compare, data, evaluate, recipes, report, train
 from chestxpert.cli.parser import Parser
 from chestxpert.errors import ChestXpertError
 
@@ -43,7 +43,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"chestxpert {__version__}")
     parser.set_defaults(parser=parser, run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (data, compare, train, report, recipes):
+    for command in (data, compare, train, evaluate, report, recipes):
         command.add_to(commands)
     return parser
 
@@ -60,14 +60,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _complain(f"{error.strerror}: {error.filename}. Choose another folder, or make room there.", 1)
     except KeyboardInterrupt:
-        resumable = words[:1] in (["compare"], ["train"])
-        how = (
-            "Go on where it stopped with the same command and --resume." if resumable else "Nothing is left half made."
-        )
-        return _complain(f"interrupted. {how}", INTERRUPTED)
+        return _complain(f"interrupted. {_how_to_go_on(words)}", INTERRUPTED)
 
 
 _FOR_THE_USER = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+
+
+def _how_to_go_on(words: list[str]) -> str:
+    if words[:2] in (["data", "download"], ["data", "prepare"]):
+        return "Go on where it stopped with the same command."
+    if words[:1] in (["compare"], ["train"]):
+        return "Go on where it stopped with the same command and --resume."
+    return "Nothing is left half made."
 
 
 def _run(argv: list[str]) -> int:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from chestxpert.progress import Progress, Tick
+from chestxpert.progress import BYTES, Progress, Tick, size_text
 
 EVERY = 15.0
 """Seconds between two lines about the same work where there is no terminal."""
@@ -46,26 +46,30 @@ class Bars(Progress):
         self._open: list[tqdm[Any]] = []
 
     @contextlib.contextmanager
-    def bar(self, label: str, total: int, unit: str = "image") -> Iterator[Tick]:
+    def bar(self, label: str, total: int, unit: str = "image", *, before: int = 0) -> Iterator[Tick]:
         """See `Progress.bar`."""
+        counted = "{n_fmt}B/{total_fmt}B, {rate_fmt}" if unit == BYTES else "{n_fmt}/{total_fmt} {unit}s"
         bar: tqdm[Any] = tqdm(
             desc=f"{label:<38}",
             total=total,
+            initial=before,
             unit=unit,
+            unit_scale=unit == BYTES,
             file=self._stream,
             leave=not self._open,
             dynamic_ncols=True,
-            bar_format="{desc} {percentage:3.0f} %|{bar}| {n_fmt}/{total_fmt} {unit}s, {remaining} left",
+            bar_format="{desc} {percentage:3.0f} %|{bar}| " + counted + ", {remaining} left",
         )
         self._open.append(bar)
         try:
-            yield self._tick(bar)
+            yield self._tick(bar, total)
         finally:
             self._open.remove(bar)
             bar.close()
 
-    def _tick(self, bar: tqdm[Any]) -> Tick:
+    def _tick(self, bar: tqdm[Any], total: int) -> Tick:
         def tick(done: int) -> None:
+            bar.total = max(total, bar.n + done)  # the total may have been an estimate
             bar.update(done)
 
         return tick
@@ -86,19 +90,20 @@ class Lines(Progress):
         self._depth = 0
 
     @contextlib.contextmanager
-    def bar(self, label: str, total: int, unit: str = "image") -> Iterator[Tick]:
+    def bar(self, label: str, total: int, unit: str = "image", *, before: int = 0) -> Iterator[Tick]:
         """See `Progress.bar`."""
         started = told = self._clock()
-        so_far = 0
+        so_far = before
 
         def tick(done: int) -> None:
             nonlocal so_far, told
             so_far += done
             now = self._clock()
-            if now - told >= self._every and 0 < so_far < total:
+            if now - told >= self._every and before < so_far < total:
                 told = now
-                left = (now - started) * (total - so_far) / so_far
-                self.note(f"{label}: {so_far} of {total} {unit}s, {_clock_time(left)} left")
+                rate = (so_far - before) / (now - started)
+                counted = _counted(unit, so_far, total) + _rate(unit, rate)
+                self.note(f"{label}: {counted}, {_clock_time((total - so_far) / rate)} left")
 
         self._depth += 1
         try:
@@ -107,7 +112,8 @@ class Lines(Progress):
             self._depth -= 1
         taken = self._clock() - started
         if self._depth == 0 or taken >= self._every:
-            self.note(f"{label}: {so_far} {unit}s in {_clock_time(taken)}")
+            rate = _rate(unit, (so_far - before) / taken if taken > 0 else 0)
+            self.note(f"{label}: {_counted(unit, so_far)} in {_clock_time(taken)}{rate}")
 
     def note(self, text: str) -> None:
         """See `Progress.note`."""
@@ -115,6 +121,18 @@ class Lines(Progress):
         with contextlib.suppress(OSError, ValueError):
             self._stream.write(f"{text}\n")
             self._stream.flush()
+
+
+def _counted(unit: str, done: int, total: int | None = None) -> str:
+    """'29 of 100 images', '1.2 GB of 45.1 GB'; without a total '100 images', '45.1 GB'."""
+    if unit == BYTES:
+        return size_text(done) if total is None else f"{size_text(done)} of {size_text(total)}"
+    return f"{done} {unit}s" if total is None else f"{done} of {total} {unit}s"
+
+
+def _rate(unit: str, per_second: float) -> str:
+    """', 24.1 MB/s' for bytes; nothing for what is better told in the time that is left."""
+    return f", {size_text(per_second)}/s" if unit == BYTES and per_second > 0 else ""
 
 
 def _clock_time(seconds: float) -> str:

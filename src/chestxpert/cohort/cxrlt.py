@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from chestxpert.cohort.nih import (
-    ENTRY_PATTERN,
     OfficialLists,
     SourceTable,
+    find_entries,
     is_contradiction,
     patient_id,
     read_entries,
@@ -93,9 +93,12 @@ def _label_columns(table: TextTable, label_space: LabelSpace) -> list[int]:
         if name.casefold() in (*ID_COLUMN, *PATIENT_COLUMN) or not name:
             continue
         try:
-            found[label_space.canonical(name)] = position
+            label = label_space.canonical(name)
         except LabelError as error:
             raise DataError(f"{table.path}: {error}") from error
+        if label in found:
+            raise DataError(f"{table.path} has two columns for '{label}'. Keep the right one.")
+        found[label] = position
     missing = [label for label in label_space.labels if label not in found]
     if missing:
         raise DataError(f"{table.path} has no column for {', '.join(missing)}. Is it NIH-CXR-LT's table?")
@@ -110,7 +113,7 @@ def _label_row(cells: list[str], columns: list[int]) -> npt.NDArray[np.bool_] | 
 
 def _with_persons(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """Fill in view, sex and age from NIH's own table, if it is there."""
-    if find_file(folder, ENTRY_PATTERN) is None:
+    if find_entries(folder)[0] is None:
         return frame
     known = read_entries(folder, NIH15).frame.set_index("image_id")
     for column in ("view", "sex", "age"):

@@ -22,6 +22,7 @@ from chestxpert.errors import DataError, LabelError
 from chestxpert.labels import LabelSpace
 
 ENTRY_PATTERN = "Data_Entry_2017*.csv"
+FIRST_ENTRIES, SECOND_ENTRIES = "Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv"
 TRAIN_VAL_LIST = "train_val_list.txt"
 TEST_LIST = "test_list.txt"
 BOX_PATTERN = "BBox_List_2017.csv"
@@ -59,17 +60,41 @@ class OfficialLists:
 def read_entries(folder: Path, label_space: LabelSpace) -> SourceTable:
     """Read ``Data_Entry_2017*.csv`` of a folder, with the header of 2017 or of v2020, plain or gzipped.
 
+    Of ``Data_Entry_2017.csv`` and ``Data_Entry_2017_v2020.csv`` in one folder, the second is read: it is NIH's own
+    correction of the first.
+
     Raises
     ------
     DataError
-        If there is no such table, if there are several, or if it cannot be read.
+        If there is no such table, if there are several others, or if it cannot be read.
     """
-    path = find_file(folder, ENTRY_PATTERN)
+    path, _ = find_entries(folder)
     if path is None:
         raise DataError(
             f"{folder} holds no {ENTRY_PATTERN} (.csv or .csv.gz). Put NIH's label table beside the images; "
             "for NIH-CXR-LT's tables ask for the label space cxrlt20."
         )
+    return read_entry_table(path, label_space)
+
+
+def find_entries(folder: Path) -> tuple[Path | None, Path | None]:
+    """NIH's label table in a folder, and the first version of it that lies beside it; None where there is none.
+
+    Raises
+    ------
+    DataError
+        If there are several tables, and not exactly the version of 2017 and that of 2020.
+    """
+    names = {name: [folder / (name + end) for end in ("", ".gz")] for name in (FIRST_ENTRIES, SECOND_ENTRIES)}
+    first, second = ([path for path in paths if path.is_file()] for paths in names.values())
+    found = {path for end in ("", ".gz") for path in folder.glob(ENTRY_PATTERN + end)}
+    if len(first) == len(second) == 1 and found == {*first, *second}:
+        return second[0], first[0]
+    return find_file(folder, ENTRY_PATTERN), None
+
+
+def read_entry_table(path: Path, label_space: LabelSpace) -> SourceTable:
+    """Read one of NIH's label tables; DataError if it cannot be read."""
     table = read_table(path)
     finding = table.required(("Finding Labels",))
     rows, rejects = usable_rows(table, IMAGE_COLUMN, PATIENT_COLUMN, finding)

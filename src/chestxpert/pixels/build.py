@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
 from chestxpert.cohort.rejects import Reject
 from chestxpert.errors import DataError
-from chestxpert.pixels.manifest import PIXELS, create_pixels, write_manifest
-from chestxpert.pixels.pool import Progress, decode_into
+from chestxpert.pixels.job import Build, Job
+from chestxpert.pixels.manifest import INDEX, MANIFEST, PIXELS
+from chestxpert.pixels.pool import Progress
 from chestxpert.pixels.preprocess import Preprocess
-
-SUFFIXES = (".png", ".jpg", ".jpeg")
+from chestxpert.pixels.sources import Container, FileNames, Place, Survey, find_containers
 
 
 def find_images(folder: Path) -> tuple[dict[str, Path], list[Reject]]:
-    """Image files at any depth below a folder, by file name.
+    """Image files at any depth below a folder, by file name; archives are left aside.
 
     Returns
     -------
@@ -31,26 +27,14 @@ def find_images(folder: Path) -> tuple[dict[str, Path], list[Reject]]:
     """
     images: dict[str, Path] = {}
     rejects: list[Reject] = []
-    for path in sorted(_walk(folder)):
-        if path.name in images:
-            used = images[path.name].relative_to(folder)
-            rejects.append(Reject(path.name, "duplicate-image", f"{path.relative_to(folder)}; {used} is used"))
+    for file in find_containers([folder])[0].files:
+        name = file.rpartition("/")[2]
+        if name in images:
+            used = images[name].relative_to(folder.absolute())
+            rejects.append(Reject(name, "duplicate-image", f"{file}; {used} is used"))
         else:
-            images[path.name] = path
+            images[name] = folder.absolute() / file
     return dict(sorted(images.items())), rejects
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Files with the name of an image, through linked folders too, each real folder once."""
-    seen: set[str] = set()
-    for root, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(root)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders.sort()
-        yield from (Path(root, name) for name in names if name.lower().endswith(SUFFIXES))
 
 
 def build_store(
@@ -61,7 +45,7 @@ def build_store(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> list[Reject]:
-    """Decode images into a store in an existing folder, in the order given.
+    """Decode image files into a store in an existing folder, in the order given.
 
     Parameters
     ----------
@@ -74,7 +58,7 @@ def build_store(
     source : str
         Where the images come from, for the manifest.
     workers, progress
-        See `chestxpert.pixels.pool.decode_into`.
+        See `Build.decode`.
 
     Returns
     -------
@@ -88,32 +72,22 @@ def build_store(
     StoreError
         If the store cannot be written.
     """
-    ids = list(images)
-    if not ids:
+    if not images:
         raise DataError("There is no image to decode.")
-    create_pixels(folder, len(ids), preprocess.size)
-    results = decode_into(folder / PIXELS, list(images.values()), preprocess, workers, progress)
-    sizes = {name: result for name, result in zip(ids, results, strict=True) if not isinstance(result, str)}
-    rejects = [Reject(n, "undecodable", r) for n, r in zip(ids, results, strict=True) if isinstance(r, str)]
-    if not sizes:
-        raise DataError(f"None of the {len(ids)} images can be decoded. The first: {rejects[0].detail}")
-    _close_gaps(folder / PIXELS, np.array([name in sizes for name in ids]), preprocess.size)
-    index = pd.DataFrame(
-        {"image_id": list(sizes), "width": [w for w, _ in sizes.values()], "height": [h for _, h in sizes.values()]}
-    )
-    write_manifest(folder, index, preprocess, source)
-    return rejects
-
-
-def _close_gaps(path: Path, filled: npt.NDArray[np.bool_], size: int) -> None:
-    """Move the rows that were filled to the front, in order, and cut the file behind them."""
-    kept = np.flatnonzero(filled)
-    if len(kept) == len(filled):
-        return
-    pixels = np.memmap(path, dtype=np.uint8, mode="r+", shape=(len(filled), size, size))
-    for new, old in enumerate(kept):
-        if new != old:
-            pixels[new] = pixels[old]
-    pixels.flush()
-    del pixels  # a file that is mapped should not be cut
-    os.truncate(path, len(kept) * size * size)
+    places = {name: [Place(0, str(path.absolute()), 0)] for name, path in images.items()}
+    job = Job(
+        [Container(folder, "folder")], FileNames(images), {name: row for row, name in enumerate(images)},
+        Survey(places, []), preprocess,
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=folder) as aside:
+        build = Build(job, Path(aside))
+        build.decode(None, workers, progress)
+        refused = build.refused(images)
+        keep = [name for name in images if name not in refused]
+        if not keep:
+            first = next(iter(refused.values()))
+            raise DataError(f"None of the {len(images)} images can be decoded. The first: {first}")
+        made = build.finish(keep, source)
+        for name in (PIXELS, INDEX, MANIFEST):
+            (made / name).replace(folder / name)
+    return [Reject(name, "undecodable", why) for name, why in refused.items()]

@@ -39,6 +39,16 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def check_room(folder: Path, count: int, size: int) -> None:
+    """StoreError if the disk of a folder is too small for `count` images."""
+    need, free = count * size * size, shutil.disk_usage(folder).free
+    if need > free:
+        raise StoreError(
+            f"The images need {need / 1e9:.1f} GB, but {folder} has only {free / 1e9:.1f} GB left. Free some, choose "
+            "another place, or a smaller '--size'."
+        )
+
+
 def create_pixels(folder: Path, count: int, size: int) -> np.memmap[Any, np.dtype[np.uint8]]:
     """Create ``pixels.u8`` for `count` images, all black, open for writing.
 
@@ -47,12 +57,7 @@ def create_pixels(folder: Path, count: int, size: int) -> np.memmap[Any, np.dtyp
     StoreError
         If the disk is too small for it.
     """
-    need, free = count * size * size, shutil.disk_usage(folder).free
-    if need > free:
-        raise StoreError(
-            f"The images need {need / 1e9:.1f} GB, but {folder} has only {free / 1e9:.1f} GB left. Free some, choose "
-            "another place, or a smaller '--size'."
-        )
+    check_room(folder, count, size)
     return np.memmap(folder / PIXELS, dtype=np.uint8, mode="w+", shape=(count, size, size))
 
 

@@ -1,47 +1,31 @@
-"""Decode many images on all cores, into the rows of one file."""
+"""Processes that decode what a queue holds, each image once; one that dies takes no other image with it."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
+import queue
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
-from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
-from chestxpert.errors import DataError, StoreError
-from chestxpert.pixels.decode import decode
+from chestxpert.errors import StoreError
+from chestxpert.pixels.outcomes import Outcome, Refused
 from chestxpert.pixels.preprocess import Preprocess
+from chestxpert.pixels.process import DiedError, Process
+from chestxpert.pixels.waiting import Item, Queue
+from chestxpert.pixels.worker import Decoder
 
 Progress = Callable[[int, int], None]
-"""Called as progress(done, total) from the building process."""
+"""Called as progress(done, total) from the building process; the total is an estimate where archives are read."""
 
-_CHUNK = 16  # images a task: some 0.2 s of work, so that an interrupt is heard and the bar moves
-_POOL_FROM = 200  # fewer images are decoded sooner here than processes start
+Done = tuple[Sequence[Item], Sequence[Outcome]]
 
-
-@dataclass(frozen=True)
-class _Task:
-    """Images that one worker decodes into consecutive rows of the pixel file, from row `first` on."""
-
-    pixels: Path
-    first: int
-    files: tuple[Path, ...]
-    preprocess: Preprocess
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """Width and height of every image of a task as decoded, or why it could not be."""
-
-    first: int
-    results: tuple[tuple[int, int] | str, ...]
+_TASK_IMAGES, _TASK_BYTES = 16, 8 << 20  # a task: some 0.1 s of work, so that an interrupt is heard and the bar moves
+_AHEAD = 2  # tasks a process has: it reads one while it decodes the other
+_MOST_DEATHS = 20
 
 
 def available_cores() -> int:
@@ -49,114 +33,180 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def decode_into(
-    pixels: Path,
-    files: Sequence[Path],
-    preprocess: Preprocess,
-    workers: int | None = None,
-    progress: Progress | None = None,
-) -> list[tuple[int, int] | str]:
-    """Decode images into the rows of an existing pixel file.
-
-    With more than one worker, processes are started afresh rather than forked, so a script that calls this (or
-    `chestxpert.prepare`) keeps its own start behind ``if __name__ == "__main__":``.
-
-    Parameters
-    ----------
-    pixels : Path
-        File of ``len(files) * size * size`` bytes; row i receives image i.
-    files : sequence of Path
-        Images, in the order of the rows.
-    preprocess : Preprocess
-        What is done to each.
-    workers : int, optional
-        Processes; all cores if None. Few images are decoded without any.
-    progress : callable, optional
-        See `Progress`.
-
-    Returns
-    -------
-    list
-        For every image its width and height as decoded, or a text that says why it could not be; that row then
-        stays as it was.
+def decode_here(waiting: Queue, pixels: Path, preprocess: Preprocess) -> Generator[Done, None, None]:
+    """Decode what a queue holds in this process: few images are decoded sooner than a process starts.
 
     Raises
     ------
     StoreError
-        If a worker dies or the pixel file cannot be written.
+        If the pixel file cannot be written.
     """
-    tasks = [
-        _Task(pixels, first, tuple(files[first : first + _CHUNK]), preprocess) for first in range(0, len(files), _CHUNK)
-    ]
-    workers = min(workers or available_cores(), len(tasks))
-    alone = workers <= 1 or len(files) < _POOL_FROM
-    results: list[tuple[int, int] | str] = [""] * len(files)
-    done = 0
+    decoder = Decoder(pixels, preprocess)
     try:
-        with closing(_in_turn(tasks) if alone else _in_pool(tasks, workers)) as outcomes:
-            for outcome in outcomes:
-                results[outcome.first : outcome.first + len(outcome.results)] = outcome.results
-                done += len(outcome.results)
-                if progress is not None:
-                    progress(done, len(files))
-    except BrokenProcessPool as error:
-        raise StoreError(
-            "A process that decoded images died, perhaps for want of memory. Try fewer ('--workers 1'); a script of "
-            'your own must start behind if __name__ == "__main__":.'
-        ) from error
+        while items := waiting.take(_TASK_IMAGES, _TASK_BYTES):
+            yield items, decoder.run([(item.row, item.body) for item in items])
     except OSError as error:
-        raise StoreError(f"The decoded images cannot be written to {pixels.parent}: {error}.") from error
-    return results
-
-
-def _in_turn(tasks: Sequence[_Task]) -> Generator[_Outcome, None, None]:
-    yield from map(_run, tasks)
-
-
-def _in_pool(tasks: Sequence[_Task], workers: int) -> Generator[_Outcome, None, None]:
-    """Outcomes of all tasks as they come; on any error, Ctrl-C included, what has not begun is dropped."""
-    way = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context(way), initializer=_start_worker)
-    waiting = iter(tasks)
-    pending: set[Future[_Outcome]] = set()
-    try:
-        pending |= {pool.submit(_run, task) for _, task in zip(range(4 * workers), waiting, strict=False)}
-        while pending:
-            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-            pending |= {pool.submit(_run, task) for _, task in zip(finished, waiting, strict=False)}
-            yield from (future.result() for future in finished)
+        raise _cannot_write(pixels, error) from error
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        decoder.close()
 
 
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and end when the parent has died, even by kill -9."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+def decode_in_processes(
+    waiting: Queue, pixels: Path, preprocess: Preprocess, workers: int
+) -> Generator[Done, None, None]:
+    """Decode what a queue holds in processes of their own.
 
+    They are plain subprocesses that are told what to do through a pipe: a script that calls this needs no guard, and
+    they end when this process does, even by kill -9.
 
-def _end_with(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(1)
+    Parameters
+    ----------
+    waiting : Queue
+    pixels : Path
+        File that receives the rows.
+    preprocess : Preprocess
+    workers : int
+        Processes.
 
+    Yields
+    ------
+    items, outcomes
+        As they come. An image over which a process died is refused; the others of its task are decoded again.
 
-def _run(task: _Task) -> _Outcome:
-    """Decode one task's images and write each to its row.
-
-    Written with write, not through a memory map: on a full disk that is an error, not a signal that kills.
+    Raises
+    ------
+    StoreError
+        If processes cannot start or die again and again, or the pixel file cannot be written.
     """
-    size = task.preprocess.size
-    results: list[tuple[int, int] | str] = []
-    with task.pixels.open("r+b") as out:
-        for row, file in enumerate(task.files, start=task.first):
+    crew = _Crew(waiting, pixels, preprocess)
+    threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    left = workers
+    try:
+        while left:
+            done = crew.done.get()
+            if isinstance(done, Exception):
+                raise done
+            if done is None:
+                left -= 1
+            else:
+                yield done
+    finally:
+        crew.stop()
+        for thread in threads:
+            thread.join()
+        crew.end()
+
+
+def _cannot_write(pixels: Path, reason: object) -> StoreError:
+    return StoreError(f"The decoded images cannot be written to {pixels.parent}: {reason}.")
+
+
+class _Crew:
+    """What the threads share, each of which looks after one process."""
+
+    def __init__(self, waiting: Queue, pixels: Path, preprocess: Preprocess) -> None:
+        self._waiting, self._pixels, self._preprocess = waiting, pixels, preprocess
+        self.done: queue.SimpleQueue[Done | Exception | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._processes: set[Process] = set()
+        self._stopped = False
+        self._deaths = 0
+
+    def work(self) -> None:
+        """Start a process, have it decode until the queue ends, and say so."""
+        try:
+            self._look_after(deque())
+        except DiedError:
+            self.done.put(None if self._stopped else StoreError("A process that decodes images cannot be started."))
+        except Exception as error:
+            self.done.put(error)
+        else:
+            self.done.put(None)
+
+    def stop(self) -> None:
+        """End all processes."""
+        self._waiting.stop()
+        with self._lock:
+            self._stopped = True
+            for process in self._processes:
+                process.kill()
+
+    def end(self) -> None:
+        """Collect what is left of the processes; no thread is at work any more."""
+        for process in self._processes:
+            process.end()
+
+    def _look_after(self, sent: deque[list[Item]]) -> None:
+        process = self._start()
+        try:
+            while True:
+                while len(sent) < _AHEAD and (items := self._waiting.take(_TASK_IMAGES, _TASK_BYTES, wait=not sent)):
+                    sent.append(items)
+                    process.send(_task(items))
+                if not sent:
+                    return
+                try:
+                    outcomes = self._outcomes(process)
+                except DiedError:
+                    self._end(process)
+                    process = self._one_by_one(sent.popleft())
+                    for items in sent:
+                        process.send(_task(items))
+                else:
+                    self.done.put((sent.popleft(), outcomes))
+        finally:
+            self._end(process)
+
+    def _one_by_one(self, items: Sequence[Item]) -> Process:
+        """Decode the images of a task over which a process died; returns the process that goes on."""
+        process = self._start()
+        for item in items:
+            process.send(_task([item]))
             try:
-                image = decode(file)
-            except DataError as error:
-                results.append(str(error))
-                continue
-            out.seek(row * size * size)
-            out.write(task.preprocess.apply(image).tobytes())
-            results.append((image.shape[1], image.shape[0]))
-    return _Outcome(task.first, tuple(results))
+                outcomes = self._outcomes(process)
+            except DiedError:
+                self._end(process)
+                self._count_death()
+                outcomes = [Refused("a process died while decoding it", certain=False)]
+                process = self._start()
+            self.done.put(([item], outcomes))
+        return process
+
+    def _count_death(self) -> None:
+        with self._lock:
+            self._deaths += 1
+        if self._deaths > _MOST_DEATHS:
+            raise StoreError(
+                f"Processes that decode images died over {self._deaths} of them, perhaps for want of memory. Try fewer "
+                "('--workers 1')."
+            )
+
+    def _outcomes(self, process: Process) -> list[Outcome]:
+        answer = process.receive()
+        if isinstance(answer, str):
+            raise _cannot_write(self._pixels, answer)
+        return list(answer)
+
+    def _start(self) -> Process:
+        process = Process(self._pixels, self._preprocess)
+        with self._lock:
+            self._processes.add(process)
+            if self._stopped:
+                process.kill()
+        try:
+            process.receive()
+        except DiedError:
+            self._end(process)
+            raise
+        return process
+
+    def _end(self, process: Process) -> None:
+        with self._lock:
+            self._processes.discard(process)
+        process.end()
+
+
+def _task(items: Sequence[Item]) -> list[tuple[int, Any]]:
+    return [(item.row, item.body) for item in items]

@@ -4,34 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from chestxpert.errors import StoreError, UsageError
+from chestxpert.pixels.decode import Decoded, Grey, read_image
+from chestxpert.pixels.shrink import shrink
 
 SMALLEST, LARGEST = 16, 2048
+FITS = ("pad", "crop", "stretch")
+GREYS = ("stored", "minmax")
+
+Box = tuple[float, float, float, float]
+"""Left, top, width and height in pixels."""
 
 
 @dataclass(frozen=True)
 class Preprocess:
     """What is done to an image before it is stored.
 
-    The whole image is kept: its longer side becomes `size`, and black bars of equal width fill the shorter one up to a
-    square (NIH's images are square, so they get none). Grey values are kept as they are: no stretch from minimum to
-    maximum, which would make them depend on a single pixel such as a marker's.
+    Grey values are kept as they are, unless asked for otherwise: no stretch from minimum to maximum, which would make
+    them depend on a single pixel such as a marker's.
 
     Parameters
     ----------
     size : int
         Side of the result in pixels, 16 to 2048.
-    fit : {"pad"}
-        How another aspect is made square.
+    fit : {"pad", "crop", "stretch"}
+        How an image that is not square becomes one (NIH's are square, and look the same under all three). "pad" keeps
+        the whole image, between black bars of equal width; "crop" cuts a square out of its middle; "stretch" keeps the
+        whole image and not its aspect.
     resample : {"area"}
         Every pixel of the result is the mean over the area it covers; smaller images are enlarged bilinearly.
+    grey : {"stored", "minmax"}
+        "minmax" stretches the grey values of each image, see `chestxpert.pixels.decode.read_image`.
 
     Raises
     ------
@@ -42,21 +52,70 @@ class Preprocess:
     size: int = 224
     fit: str = "pad"
     resample: str = "area"
+    grey: str = "stored"
 
     def __post_init__(self) -> None:
         if isinstance(self.size, bool) or not isinstance(self.size, int) or not SMALLEST <= self.size <= LARGEST:
             raise UsageError(f"The image size must be a whole number from {SMALLEST} to {LARGEST}, got {self.size!r}.")
-        if self.fit != "pad" or self.resample != "area":
-            raise UsageError(f"Images are fitted by 'pad' and 'area', got {self.fit!r} and {self.resample!r}.")
+        if self.fit not in FITS:
+            raise UsageError(f"Images are fitted by {', '.join(FITS[:-1])} or {FITS[-1]}, got {self.fit!r}.")
+        if self.resample != "area":
+            raise UsageError(f"Images are resampled by 'area', got {self.resample!r}.")
+        if self.grey not in GREYS:
+            raise UsageError(f"Grey values are 'stored' or 'minmax', got {self.grey!r}.")
+
+    def read(self, source: str | Path | bytes) -> Decoded:
+        """Read an image with the grey values that `grey` asks for; `apply` then brings its pixels to size.
+
+        Raises
+        ------
+        DataError
+            See `chestxpert.pixels.decode.read_image`.
+        """
+        return read_image(source, grey=cast(Grey, self.grey))
 
     def apply(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Return `image`, uint8 of shape (H, W), as uint8 of shape (size, size)."""
         if image.shape == (self.size, self.size):
             return image
-        height, width = image.shape
+        left, top, width, height = self._part(image.shape[1], image.shape[0])
+        return _pad(_resize(image[top : top + height, left : left + width], self._target(width, height)), self.size)
+
+    def map_box(self, box: Box, width: int, height: int) -> Box:
+        """Where a box of an image lies in the stored one.
+
+        Parameters
+        ----------
+        box : (x, y, w, h)
+            Left, top, width and height in pixels of the image as it was decoded.
+        width, height : int
+            Size of that image.
+
+        Returns
+        -------
+        (x, y, w, h)
+            In pixels of the stored image. What "crop" cut off is cut off the box too: of a box outside, a width or
+            height of 0 is left.
+        """
+        left, top, kept_width, kept_height = self._part(width, height)
+        target = self._target(kept_width, kept_height)
+        x, w = _map(box[0] - left, box[2], kept_width, target[1], self.size)
+        y, h = _map(box[1] - top, box[3], kept_height, target[0], self.size)
+        return x, y, w, h
+
+    def _part(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Left, top, width and height of what is kept of an image."""
+        if self.fit != "crop":
+            return 0, 0, width, height
+        side = min(width, height)
+        return (width - side) // 2, (height - side) // 2, side, side
+
+    def _target(self, width: int, height: int) -> tuple[int, int]:
+        """Height and width at which an image of this size is stored, bars left aside."""
+        if self.fit == "stretch":
+            return self.size, self.size
         longer = max(height, width)
-        target = (max(1, round(height * self.size / longer)), max(1, round(width * self.size / longer)))
-        return _pad(_enlarge(image, target) if longer < self.size else shrink(image, target), self.size)
+        return max(1, round(height * self.size / longer)), max(1, round(width * self.size / longer))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that `from_dict` reads back."""
@@ -64,60 +123,27 @@ class Preprocess:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Preprocess:
-        """Preprocess written by `to_dict`; StoreError if this version does not know it."""
+        """Preprocess written by `to_dict`, of this version or an older one; StoreError if it is none this one knows."""
         try:
             return cls(**values)
         except (TypeError, UsageError) as error:
             raise StoreError(f"The stored preprocessing {dict(values)} is not one this version knows.") from error
 
 
-def shrink(image: npt.NDArray[np.uint8], target: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Area-average an image down to `target`, each side no larger than the image's.
-
-    Every pixel of the result is the mean of the area it covers, pixels on a border counted by their share; rounded
-    half up. An image more than four times too large is first averaged over whole blocks, two or more blocks a pixel of
-    the result: twice as fast, and off by a grey level here and there.
-
-    Parameters
-    ----------
-    image : uint8 array of shape (H, W)
-    target : (int, int)
-        Height and width of the result.
-
-    Returns
-    -------
-    uint8 array of shape `target`
-    """
-    block = (max(1, image.shape[1] // (2 * target[1])), max(1, image.shape[0] // (2 * target[0])))
-    if block != (1, 1):
-        image = np.asarray(Image.fromarray(image).reduce(block))
-    across = np.ascontiguousarray(_average_rows(image, target[0]).T)
-    return (_average_rows(across, target[1]).T + np.float32(0.5)).astype(np.uint8)
+def _map(start: float, length: float, kept: int, target: int, size: int) -> tuple[float, float]:
+    """Map an interval along one side: cut to what was kept, scaled, moved by the bar before it."""
+    low, high = np.clip((start, start + length), 0, kept) * (target / kept) + (size - target) // 2
+    return float(low), float(high - low)
 
 
-def _average_rows(values: npt.NDArray[Any], count: int) -> npt.NDArray[np.float32]:
-    """Area-average axis 0 of an (H, W) array down to `count` rows."""
-    if len(values) == count:
-        return values.astype(np.float32)
-    sources, weights = _taps(len(values), count)
-    total = values[sources[0]] * weights[0][:, None]
-    for source, weight in zip(sources[1:], weights[1:], strict=True):
-        total += values[source] * weight[:, None]
-    return np.asarray(total, dtype=np.float32)
-
-
-@lru_cache(maxsize=64)
-def _taps(size: int, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Source rows and their shares of each of `count` results, both of shape (taps, count)."""
-    low = np.arange(count) * (size / count)
-    high = np.arange(1, count + 1) * (size / count)
-    sources = np.floor(low).astype(np.int64) + np.arange(-(-size // count) + 1)[:, None]
-    share = np.clip(np.minimum(high, sources + 1) - np.maximum(low, sources), 0, None)
-    return np.minimum(sources, size - 1), (share * (count / size)).astype(np.float32)
-
-
-def _enlarge(image: npt.NDArray[np.uint8], target: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    return np.asarray(Image.fromarray(image).resize((target[1], target[0]), Image.Resampling.BILINEAR))
+def _resize(image: npt.NDArray[np.uint8], target: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Bring an image to `target`: a side that is too long by area averaging, one that is too short bilinearly."""
+    smaller = (min(image.shape[0], target[0]), min(image.shape[1], target[1]))
+    if smaller != image.shape:
+        image = shrink(image, smaller)
+    if smaller != target:
+        image = np.asarray(Image.fromarray(image).resize((target[1], target[0]), Image.Resampling.BILINEAR))
+    return image
 
 
 def _pad(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ import pandas as pd
 
 from chestxpert.errors import StoreError
 from chestxpert.pixels.manifest import INDEX, PIXELS, REMEDY, checksum, create_pixels, read_manifest, write_manifest
-from chestxpert.pixels.preprocess import Preprocess, shrink
+from chestxpert.pixels.preprocess import Preprocess
+from chestxpert.pixels.shrink import shrink
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,8 @@ class ImageStore:
     manifest : dict
         ``schema``, ``size``, ``count``, ``preprocess``, ``sha256`` (of the pixels) and ``source``.
     index : pandas.DataFrame
-        ``image_id``, and ``width`` and ``height`` of the image as it was decoded, one row per image.
+        One row per image: ``image_id``, ``width`` and ``height`` as it was decoded, and how it was stored: ``bits``,
+        ``mode`` and ``format`` (`chestxpert.pixels.decode.Decoded`). Stores made before 0.2 lack the last three.
     pixels : numpy.memmap
         uint8 of shape (N, H, W), C order, read only; 0 is black. Nothing is in memory until it is read.
     """
@@ -134,7 +136,7 @@ class ImageStore:
         """
         if size == self.size:
             return self
-        preprocess = Preprocess(size=size)
+        preprocess = replace(self.preprocess, size=size)
         if size > self.size:
             raise StoreError(
                 f"The images in {self.folder} are {self.size} px, but {size} px were asked for. Prepare the data set "

@@ -1,4 +1,7 @@
-"""The report of a study: figures and a page drawn from evaluation tables, never from a model or an image."""
+"""The report of a study: figures and a page drawn from evaluation tables, never from a model or an image.
+
+The page of a data set, which does show images, is `chestxpert.report.dataset`.
+"""
 
 from chestxpert.report.build import build_report
 from chestxpert.report.text import summary_text

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from chestxpert.report.canvas import Canvas
 from chestxpert.report.figure import Figure, Key, Table, two_widths
 from chestxpert.report.results import Fate, Results, finding_name
-from chestxpert.report.rows import Mark, Panel, Row, draw_rows
+from chestxpert.report.rows import Mark, Panel, Row, draw_rows, draw_stack
 from chestxpert.report.scales import UNDEFINED, Scale, grouped, percent
 from chestxpert.taxonomy import Taxonomy
 
@@ -73,13 +73,10 @@ def _stack(
             return
         parts = [("found", "found", fate.found)]
         parts += [(f"lost-{min(place, 3)}", f"lost at {d}", fate.lost.get(d, 0.0)) for place, d in enumerate(decisions)]
-        before = 0.0
-        for kind, words, share in parts:
-            left, right = scale(before), scale(before + share)
-            if right - left >= 0.5:
-                tip = f"{finding_name(finding)}, {name}: {percent(share, 0)} {words}"
-                canvas.rect(left, y - 6.5, right - left, 13, f"part {kind}", tip=tip)
-            before += share
+        who = f"{finding_name(finding)}, {name}"
+        draw_stack(
+            canvas, scale, [(kind, part, f"{who}: {percent(part, 0)} {words}") for kind, words, part in parts], y
+        )
         other = flat.get(finding)
         if other is not None and other.found is not None:
             tip = f"{finding_name(finding)}: {percent(other.found, 0)} found by the flat recipe"

@@ -15,25 +15,37 @@ from chestxpert.report.scales import Scale, grouped, percent, text_width
 
 SPLITS = {"train": "Training", "val": "Validation", "test": "Test"}
 
+_DRAWN = 20
+"""Findings for which a heat map has room."""
+
 
 def distribution_figure(
-    labels: Sequence[str], counts: Mapping[str, Mapping[str, int]], sizes: Mapping[str, int]
+    labels: Sequence[str],
+    counts: Mapping[str, Mapping[str, int]],
+    known: Mapping[str, Mapping[str, int]],
+    sizes: Mapping[str, int],
 ) -> Figure:
-    """Share of the images of each split that carry each label.
+    """Share of the images of each split that carry each label, among those of which it is known.
 
     Parameters
     ----------
     labels : sequence of str
         In the order shown.
-    counts : mapping of split to mapping of label to its images
+    counts, known : mapping of split to mapping of label to the images that carry it, and to those that tell
     sizes : mapping of split to its images
     """
-    shares = {split: {label: counts[split][label] / max(sizes[split], 1) for label in labels} for split in SPLITS}
-    high = max((share for each in shares.values() for share in each.values()), default=0.0) or 1.0
+    unknown = {split: {label: sizes[split] - known[split][label] for label in labels} for split in SPLITS}
+    any_unknown = any(number for each in unknown.values() for number in each.values())
+    shares = {
+        split: {label: _share(counts[split][label], known[split][label], sizes[split]) for label in labels}
+        for split in SPLITS
+    }
+    high = max((share for each in shares.values() for share in each.values() if share is not None), default=0.0) or 1.0
     panels = [
         Panel(
-            f"{words}: {grouped(sizes[split])} images", 0.0, high, _count_bars(labels, counts[split], shares[split]),
-            room=78, tick_words=lambda value, _: f"{100 * value:.0f} %",
+            f"{words}: {grouped(sizes[split])} images", 0.0, high,
+            count_bars(labels, counts[split], shares[split], unknown=unknown[split]), room=78,
+            tick_words=lambda value, _: f"{100 * value:.0f} %",
         )
         for split, words in SPLITS.items()
     ]  # fmt: skip
@@ -41,8 +53,11 @@ def distribution_figure(
     table = [
         [finding_name(label)]
         + [cell for s in SPLITS for cell in (grouped(counts[s][label]), percent(shares[s][label]))]
+        + [grouped(unknown[s][label]) for s in SPLITS if any_unknown]
         for label in labels
     ]
+    head = ["finding", *(cell for words in SPLITS.values() for cell in (words.lower(), "share"))]
+    head += [f"unknown in {words.lower()}" for words in SPLITS.values() if any_unknown]
     spoken = "; ".join(f"{finding_name(label)} {percent(shares['train'][label])}" for label in labels)
     return Figure(
         anchor="fig-distribution",
@@ -50,25 +65,47 @@ def distribution_figure(
         caption=(
             "Bars: share of a split's images that carry the finding; beside it the number of images and the "
             "share. Shares add up to more than 100 %, since an image may carry several findings."
+            + (" Each share is one of the images of which the label is known." if any_unknown else "")
         ),
         picture=two_widths(lambda frame: draw_rows(rows, panels, frame), f"Share of training images: {spoken}.", 21),
-        tables=[Table(["finding", *(cell for w in SPLITS.values() for cell in (w.lower(), "share"))], table)],
+        tables=[Table(head, table)],
     )
 
 
-def _count_bars(labels: Sequence[str], counts: Mapping[str, int], shares: Mapping[str, float]) -> Mark:
+def _share(count: int, known: int, size: int) -> float | None:
+    """Share of the images that tell; None where there are images and none of them does."""
+    return None if size and not known else count / max(known, 1)
+
+
+def count_bars(
+    labels: Sequence[str],
+    counts: Mapping[str, int],
+    shares: Mapping[str, float] | Mapping[str, float | None],
+    unit: str = "images",
+    unknown: Mapping[str, int] | None = None,
+) -> Mark:
+    """Bars of shares, a label a row, each with its number and its share beside it; None is a share nobody knows."""
+
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
         label = labels[index]
-        x = scale(shares[label])
-        tip = f"{finding_name(label)}: {grouped(counts[label])} images, {percent(shares[label])}"
+        share = shares[label]
+        if share is None:
+            canvas.text(scale(0) + 5, y + 4, "unknown", "tick")
+            return
+        x = scale(share)
+        tip = f"{finding_name(label)}: {grouped(counts[label])} {unit}, {percent(share)}"
+        if unknown is not None and unknown[label]:
+            tip += f", unknown on {grouped(unknown[label])}"
         canvas.rect(scale(0), y - 5.5, x - scale(0), 11, "bar plain", tip=tip)
         canvas.text(x + 5, y + 4, grouped(counts[label]), "value")
-        canvas.text(x + 10 + text_width(grouped(counts[label]), 11), y + 4, percent(shares[label]), "tick")
+        canvas.text(x + 10 + text_width(grouped(counts[label]), 11), y + 4, percent(share), "tick")
 
     return mark
 
 
-def cooccurrence_figure(findings: Sequence[str], labels: npt.NDArray[np.bool_]) -> Figure:
+def cooccurrence_figure(
+    findings: Sequence[str], labels: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_] | None = None
+) -> Figure:
     """Heat map: of the images with the row's finding, the share that also carry the column's.
 
     Parameters
@@ -76,16 +113,20 @@ def cooccurrence_figure(findings: Sequence[str], labels: npt.NDArray[np.bool_]) 
     findings : sequence of str
         Without 'No Finding', most frequent first.
     labels : (N, F) bool array
-        Columns in the order of `findings`; rows without any finding do not matter.
+        Columns in the order of `findings`, False where unknown; rows without any finding do not matter.
+    known : (N, F) bool array, optional
+        Where a label is known, if not everywhere: a share is that of the images where the column's is known, and a
+        finding is alone among those where all are that are known of any image.
     """
-    counts = labels.astype(np.int64).T @ labels.astype(np.int64)
+    counts = matches(labels, labels)
     totals = counts.diagonal()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shares = counts / totals[:, None]
-        alone = (labels & (labels.sum(axis=1) == 1)[:, None]).sum(axis=0) / totals
+    shares, alone = _together_and_alone(labels, counts, np.ones_like(labels) if known is None else known)
+
+    shown = min(_DRAWN, len(findings))
+    more = f" Only the {shown} most frequent findings are drawn; the table has all." if shown < len(findings) else ""
 
     def draw(frame: Frame) -> Canvas:
-        return _heat_map(findings, shares, alone, totals, frame)
+        return _heat_map(findings[:shown], shares[:shown, :shown], alone, totals, frame)
 
     table = [
         [finding_name(f), grouped(totals[i]), percent(float(alone[i]), 0)]
@@ -98,10 +139,27 @@ def cooccurrence_figure(findings: Sequence[str], labels: npt.NDArray[np.bool_]) 
         caption=(
             "Read along a row: of all the images with this finding, in every split, how many in a hundred also "
             "carry the finding of the column. The first column says how many carry this finding alone."
+            + ("" if known is None else " Images that do not tell, since a label is unknown, are left out.")
+            + more
         ),
         picture=two_widths(draw, _pairs(findings, shares)),
         tables=[Table(["finding", "images", "alone", *map(finding_name, findings)], table, note="Images with both")],
     )
+
+
+def matches(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """In how many of N images both a column of `a` and a column of `b` hold, (A, B); float32 counts to 2**24."""
+    return (a.astype(np.float32).T @ b.astype(np.float32)).astype(np.int64)
+
+
+def _together_and_alone(
+    labels: npt.NDArray[np.bool_], counts: npt.NDArray[np.int64], known: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Share of each finding's images that carry each other one, and share that carry no other."""
+    whole = known[:, known.any(axis=0)].all(axis=1)
+    single = (labels & (whole & (labels.sum(axis=1) == 1))[:, None]).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return counts / matches(labels, known), single / labels[whole].sum(axis=0)
 
 
 def _heat_map(

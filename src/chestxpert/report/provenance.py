@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from chestxpert.report.figure import Table
+from chestxpert.report.oversampling import oversample_command
 from chestxpert.report.read import StudyFolder
 
 _PER_RUN = ("seed",)
@@ -30,15 +31,16 @@ _NAMES = {
     "dtype": "number format",
     "system": "operating system",
 }
-_NIH = (
+NIH = (
     "NIH ChestX-ray14, provided by the NIH Clinical Center, https://nihcc.app.box.com/v/ChestXray-NIHCC "
     "(Wang et al., ChestX-ray8, CVPR 2017, pp. 3462-3471)"
 )
 """What NIH asks of whoever publishes results on its images."""
 
 _NEW_FOLDER = "studies/again"
-_PREPARE_OPTIONS = ("labels", "size", "split", "val_fraction", "seed")
+_PREPARE_OPTIONS = ("format", "table", "lateral", "labels", "size", "fit", "grey", "split", "val_fraction", "seed")
 _PREPARE = "the data set, from the folder with the tables and the images"
+_COPY = "augmented copies of its training images, and the data set that has them"
 _PREPARE_SIMULATED = (
     "the data set, from a folder of simulated images: drawings that chestxpert data simulate made, no radiographs"
 )
@@ -69,7 +71,7 @@ def provenance_table(study: StudyFolder) -> Table:
     if "dataset" in settings:
         rows.append(["data set", str(settings["dataset"])])
     if (study.cohort.table["source"] == "nih").any():
-        rows.append(["images", _NIH])
+        rows.append(["images", NIH])
     known = {name: _agreed([_flat(run.environment) for run in runs.values()]) for name, runs in study.runs.items()}
     keys = dict.fromkeys(key for values in known.values() for key in values)
     rows += [[_NAMES.get(key, _words(key)), _by_recipe({n: v.get(key, "") for n, v in known.items()})] for key in keys]
@@ -139,9 +141,12 @@ def commands(study: StudyFolder) -> list[tuple[str, str]]:
     folder = shlex.quote(str(study.folder))
     recorded = str(study.settings.get("command") or "").strip()
     found = []
-    preparing = _prepare_command(study.settings)
+    original, copying = oversample_command(study.settings)
+    preparing = prepare_command({**study.settings, "dataset": original} if copying else study.settings)
     if preparing:
         found.append((_PREPARE_SIMULATED if study.cohort.simulated else _PREPARE, preparing))
+    if copying:
+        found.append((_COPY, copying))
     if recorded:
         again = "the whole study, as it was asked for; --out names a new folder, since none is overwritten"
         found.append((again, _into_new_folder(recorded)))
@@ -153,25 +158,33 @@ def commands(study: StudyFolder) -> list[tuple[str, str]]:
     return found
 
 
-def _prepare_command(settings: Mapping[str, Any]) -> str:
+def prepare_command(settings: Mapping[str, Any]) -> str:
     """The line that makes the data set from its source; empty where the study does not record it."""
     prepared = settings.get("prepared")
     if not isinstance(prepared, Mapping):
         return ""
     source = prepared.get("source")
-    path = source.get("path") if isinstance(source, Mapping) else source
-    if not path:
+    paths = source_paths(source if isinstance(source, Mapping) else {"path": source})
+    if not paths:
         return ""
     arguments = prepared.get("arguments")
     asked = arguments if isinstance(arguments, Mapping) else {}
     options = [
         word
         for key in _PREPARE_OPTIONS
-        if asked.get(key) is not None
+        if asked.get(key) not in (None, "")
         for word in (f"--{key.replace('_', '-')}", str(asked[key]))
     ]
+    if asked.get("columns"):
+        options += ["--columns", "COLUMNS.yaml"]  # what it holds stands under 'arguments' in dataset.json
     out = str(settings.get("dataset") or "DATASET")
-    return shlex.join(["chestxpert", "data", "prepare", str(path), "--out", out, *options])
+    return shlex.join(["chestxpert", "data", "prepare", *paths, "--out", out, *options])
+
+
+def source_paths(source: Mapping[str, Any]) -> list[str]:
+    """The folders or archives that a data set was prepared from; empty if it does not say."""
+    paths = source.get("paths") or source.get("path") or []
+    return [str(paths)] if isinstance(paths, str) else [str(path) for path in paths]
 
 
 def _into_new_folder(recorded: str) -> str:

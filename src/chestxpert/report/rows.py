@@ -49,6 +49,8 @@ class Panel:
         Whether the axis has grid lines and numbers.
     sides : tuple of two str, or None
         What lies to the left and to the right of the reference.
+    at : sequence of float
+        Where the ticks stand; round values if empty. `tick_words` of a power of ten makes a logarithmic axis.
     """
 
     title: str
@@ -61,6 +63,7 @@ class Panel:
     ticks: bool = True
     sides: tuple[str, str] | None = None
     tick_words: Callable[[float, float], str] = tick_text
+    at: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ def _draw_axis(canvas: Canvas, panel: Panel, scale: Scale, first: float, last: f
     apart = 34 if panel.tick_words is tick_text else 46
     most = max(3, int((scale.end - scale.start) / apart))
     step = tick_step(scale.high - scale.low, most)
-    for value in scale.ticks(most):
+    for value in panel.at or scale.ticks(most):
         x = scale(value)
         # At the end of the axis words end with it, so that they never run into the next panel.
         anchor: Anchor = "end" if panel.room < 12 and scale.end - x < 8 else "middle"
@@ -191,3 +194,13 @@ def draw_interval(canvas: Canvas, scale: Scale, ends: tuple[float | None, float 
     for end, beyond, turn in ((scale.start, low < scale.low, 1), (scale.end, high > scale.high, -1)):
         if beyond:
             canvas.path([(end + 5 * turn, y - 3.5), (end, y), (end + 5 * turn, y + 3.5)], f"interval open {kind}")
+
+
+def draw_stack(canvas: Canvas, scale: Scale, parts: Sequence[tuple[str, float, str]], y: float) -> None:
+    """Stacked bar from the scale's zero: kind, share and tip of each part; what is too thin to be seen is left out."""
+    before = 0.0
+    for kind, share, tip in parts:
+        left, right = scale(before), scale(before + share)
+        if right - left >= 0.5:
+            canvas.rect(left, y - 6.5, right - left, 13, f"part {kind}", tip=tip)
+        before += share

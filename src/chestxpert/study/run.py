@@ -72,6 +72,9 @@ def _open_study(
             begun_with = None if stored is None else stored["start"][recipe.name]["backbone"]
             kits[key] = NetworkKit.create(recipe, dataset, progress, backbone_name=begun_with)
     values["prepared"] = {key: dataset.info.get(key) for key in ("source", "arguments")}
+    if "oversample" in dataset.info:
+        made = dataset.info["oversample"]
+        values["prepared"]["oversample"] = {"dataset": made["dataset"]["path"], "arguments": made["arguments"]}
     values["start"] = {recipe.name: kits[NetworkKit.shared_key(recipe)].describe_start() for recipe in plan.recipes}
     if stored is not None:
         _check_same(stored, values, ("start",), out)
