@@ -25,11 +25,12 @@ def average_precision(
     *In small batches.* The AP of 32 images is not that of a finding on one image in 600: a single positive needs to
     beat 31 others there, and 599 here. Qi et al., Stochastic optimization of areas under precision-recall curves with
     provable convergence, NeurIPS 2021 (SOAP), keep a running mean of each positive's ranks from epoch to epoch. A
-    finding's positive is met once an epoch, so with a dozen epochs such a mean is mostly out of date. Instead the last
-    `memory` rows' logits are kept, without gradient (the idea of Wang et al., Cross-batch memory for embedding
-    learning, CVPR 2020), and batch and memory are ranked together: positives of the batch among negatives of the memory, and
-    negatives of the batch below positives of the memory, so that a batch without a positive has a gradient as well. The
-    gradient is scaled by (batch + memory) / batch, as if each row stood for the memory's share too.
+    finding's positive is met once an epoch, so with a dozen epochs such a mean is mostly out of date. Instead the
+    last `memory` rows' logits are kept, without gradient (the idea of Wang et al., Cross-batch memory for embedding
+    learning, CVPR 2020), and batch and memory are ranked together: positives of the batch among negatives of the
+    memory, and negatives of the batch below positives of the memory, so that a batch without a positive has a
+    gradient as well. The gradient is scaled by (batch + memory) / batch, as if each row stood for the memory's share
+    too.
 
     Pairs that are ranked far apart, right or wrong, have no gradient: the cross-entropy is what moves them.
 

@@ -80,7 +80,8 @@ class DistributionBalanced(nn.Module):
         """(B, M) weights of (B, M) targets that are 0 where they are unknown."""
         lift, slope, centre = self.weight_map
         rarity = self.rarity.to(targets.dtype)
-        meant = rarity / (targets * rarity).sum(dim=1, keepdim=True)  # infinite without findings: the weight's limit
+        drawn = (targets * rarity).sum(dim=1, keepdim=True)
+        meant = rarity / drawn.clamp(min=torch.finfo(drawn.dtype).tiny)  # as good as infinite without findings
         return lift + torch.sigmoid(slope * (meant - centre))
 
     def forward(

@@ -16,10 +16,10 @@ def ldam(stats: LabelStats, *, max_margin: float = 0.5, scale: float = 30.0) -> 
 
     Cao et al., Learning imbalanced datasets with label-distribution-aware margin loss, NeurIPS 2019, equations 12 and
     13, have one margin ``D_j = C / n_j^(1/4)`` a class, taken off the score of the class that holds, and C such that
-    the rarest has `max_margin`; their code multiplies all scores by `scale`. With several findings an image, each is a
-    sigmoid of its own, and the margin is taken off where the finding is positive: ``BCE(scale (z - D_j y), y)``, which
-    is how public entries to CXR-LT carry the NIH-CXR-LT benchmark's single-label LDAM (Holste et al., Long-tailed
-    classification of thorax diseases on chest X-ray, MICCAI workshop DALI 2022) over.
+    the rarest has `max_margin`; their code multiplies all scores by `scale`. With several findings an image, each is
+    a sigmoid of its own, and the margin is taken off where the finding is positive: ``BCE(scale (z - D_j y), y)``. So
+    do public multi-label versions of the code of the NIH-CXR-LT benchmark, whose LDAM is single-label (Holste et al.,
+    Long-tailed classification of thorax diseases on chest X-ray, MICCAI workshop DALI 2022).
 
     There, z is the cosine of normalised features and weights, and `scale` makes a logit of it. The heads here give
     that logit, ``x = scale z``, themselves: so ``BCE(x - scale D_j y, y)`` is the same loss, and s(x) remains the
