@@ -99,7 +99,7 @@ class AveragePrecision(nn.Module):
 def smooth_ap(x: Tensor, y: Tensor, temperature: float) -> Tensor:
     """Smooth average precision of (n,) logits against (n,) targets, at least one of them above 0."""
     total = x.new_zeros(())
-    for places in torch.nonzero(y > 0).flatten().split(_POSITIVES_AT_ONCE):
+    for places in torch.split(torch.nonzero(y > 0).flatten(), _POSITIVES_AT_ONCE):
         above = torch.sigmoid((x - x[places, None]) / temperature)
         share = y[places]
         # An entry stands above itself by s(0) = 1/2; 1 is what its positive part counts.
