@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from chestxpert.errors import RecipeError, UsageError
 from chestxpert.labels import NIH15
 from chestxpert.recipe import (
+    LOSSES,
+    STUDY_RECIPES,
     Augment,
     Head,
     Loss,
@@ -31,15 +33,31 @@ from chestxpert.recipe import (
 SIX = [
     "flat-basic", "flat-weighted", "flat-downsampled", "flat-resampled", "hierarchical-cascade", "hierarchical-shared",
 ]  # fmt: skip
+OF_ONE_LOSS = {
+    "flat-ap": "average_precision", "flat-asl": "asymmetric", "flat-aucm": "aucm", "flat-class-balanced": "bce",
+    "flat-db": "distribution_balanced", "flat-focal": "focal", "flat-ldam-drw": "ldam", "flat-ral": "robust_asymmetric",
+}  # fmt: skip
 MINIMAL = "{name: x, architecture: flat}"
 
 
-def test_the_six_recipes_come_in_reading_order() -> None:
-    assert list(builtin_recipes()) == SIX
+def test_the_six_recipes_of_the_study_come_first_and_in_reading_order() -> None:
+    names = list(builtin_recipes())
+    assert names[:6] == SIX == list(STUDY_RECIPES)
+    assert names[6:] == sorted(names[6:])
+    assert set(OF_ONE_LOSS) <= set(names[6:])
     assert all(path.parent == recipes_folder() for path in builtin_recipes().values())
 
 
-@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("name", OF_ONE_LOSS)
+def test_a_recipe_of_a_loss_is_flat_basic_with_another_loss(name: str) -> None:
+    recipe, basic = load_recipe(name), load_recipe("flat-basic")
+    assert recipe == replace(basic, name=name, loss=recipe.loss)
+    assert recipe.loss.kind == OF_ONE_LOSS[name]
+    assert recipe.loss != basic.loss
+    assert recipe.loss.settings == LOSSES[recipe.loss.kind].settings  # spelt out in the file, as in the papers
+
+
+@pytest.mark.parametrize("name", [*SIX, *OF_ONE_LOSS])
 def test_each_recipe_is_valid_and_headed_by_what_it_is_and_its_command(name: str) -> None:
     path = builtin_recipes()[name]
     recipe = load_recipe(name)
@@ -94,7 +112,9 @@ recipes = st.builds(
         thin=st.none() | st.builds(Thin, drop=st.dictionaries(st.sampled_from(NIH15.labels), shares)),
         oversample=st.none() | st.builds(Oversample, target=st.floats(0.01, 0.9), max_copies=st.integers(1, 20)),
     ),
-    loss=st.builds(Loss, pos_weight=st.sampled_from(["none", "balanced"])),
+    loss=st.builds(Loss, pos_weight=st.sampled_from(["none", "balanced"]))
+    | st.builds(Loss, kind=st.sampled_from(sorted(LOSSES)))
+    | st.builds(Loss, pos_weight=st.just("effective"), beta=st.floats(0, 0.999), deferred=shares),
     augment=st.builds(Augment, rotate=st.floats(0, 45), hflip=st.booleans()),
     optimizer=st.builds(Optimizer, lr=st.floats(1e-12, 1), weight_decay=st.floats(0, 1)),
 )
@@ -173,7 +193,16 @@ def test_a_wrong_override_is_named(override: str, words: str) -> None:
         ("optimizer.weight_decay=-1", "at least 0"),
         ("optimizer.warmup=1", r"share in \[0, 1\)"),
         ("optimizer.clip=-1", "at least 0"),
-        ("loss.pos_weight=sqrd", "one of none, balanced"),
+        ("loss.pos_weight=sqrd", "one of none, sqrt, balanced, effective.*Did you mean 'sqrt'"),
+        ("loss={pos_weight: effective, beta: 1.0}", r"loss\.beta is in \[0, 1\)"),
+        ("loss={pos_weight: sqrt, beta: 0.9}", "beta belongs to pos_weight: effective, but got 'sqrt'"),
+        ("loss={pos_weight: sqrt, deferred: 1}", r"a share of the epochs in \[0, 1\)"),
+        ("loss.deferred=.5", "defers the weights of loss.pos_weight, but got 'none'"),
+        ("loss={kind: aucm, pos_weight: balanced}", "aucm balances by itself: pos_weight is none, but got 'balanced'"),
+        ("loss={kind: focal, gamma: -1}", "loss.gamma is at least 0, but got -1"),
+        ("loss={kind: focal, alpha: 2}", "loss.alpha is -1 to 1, but got 2"),
+        ("loss={kind: robust_asymmetric, first: 2}", "loss.first is at most 1, but got 2"),
+        ("loss={kind: ldam, gamma: 2}", "It belongs to loss.kind focal and distribution_balanced"),
         ("loss.kind=bcee", r"loss\.kind is one of .*bce.*Did you mean 'bce'"),
         ("loss.gama=2", "unknown key 'gama': loss.kind 'bce' takes no settings"),
         ("loss.pos_wieght=none", "Did you mean 'pos_weight'"),

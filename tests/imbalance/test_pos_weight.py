@@ -56,6 +56,45 @@ def test_at_even_odds_the_gradient_of_the_weighted_loss_vanishes() -> None:
     assert abs(float(logits.grad.sum())) < 1e-6
 
 
+def columns(*positives: int, rows: int) -> np.ndarray:
+    return np.stack([np.arange(rows) < count for count in positives], axis=1)
+
+
+def test_the_square_root_of_the_balance_by_hand() -> None:
+    assert pos_weight(columns(2, 10, 0, rows=20), kind="sqrt").tolist() == [3.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9, 0.9999])
+def test_effective_numbers_are_sums_of_powers(beta: float) -> None:
+    """E_n = 1 + beta + ... + beta^(n - 1) (Cui et al., proposition 1); a class weighs 1 / E_n."""
+    targets = columns(1, 7, 90, 0, 100, rows=100)
+    expected = []
+    for column in targets.T:
+        positives, negatives = (sum(beta**k for k in range(int(side.sum()))) for side in (column, ~column))
+        expected.append(negatives / positives if positives and negatives else 1.0)
+    got = pos_weight(targets, kind="effective", beta=beta)
+    assert got == pytest.approx(expected, rel=1e-5)
+    assert got.dtype == np.float32
+
+
+def test_effective_numbers_lie_between_no_weights_and_the_balance() -> None:
+    targets = columns(3, 40, 500, rows=1000)
+    assert pos_weight(targets, kind="effective", beta=0.0).tolist() == [1.0, 1.0, 1.0]
+    near = pos_weight(targets, kind="effective", beta=1 - 1e-9)
+    assert near == pytest.approx(pos_weight(targets), rel=1e-4)
+    between = pos_weight(targets, kind="effective", beta=0.99)
+    assert (between[:2] > 1).all()
+    assert (between[:2] < near[:2]).all()
+
+
+@pytest.mark.parametrize("kind", ["sqrt", "effective"])
+def test_unknown_entries_count_on_neither_side_of_any_kind(kind: str) -> None:
+    targets = columns(3, 40, rows=100)
+    known = np.random.default_rng(0).random(targets.shape) < 0.7
+    spoilt = np.where(known, targets, ~targets)
+    assert pos_weight(spoilt, known, kind=kind).tolist() == pos_weight(targets, known, kind=kind).tolist()
+
+
 def test_a_mask_of_another_shape_is_an_error() -> None:
     with pytest.raises(LabelError, match=r"\(3, 2\)"):
         pos_weight(np.zeros((3, 2), dtype=bool), np.zeros((3, 1), dtype=bool))

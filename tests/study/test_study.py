@@ -11,6 +11,7 @@ from chestxpert.cohort.table import Cohort
 from chestxpert.dataset import Dataset, prepare
 from chestxpert.errors import ChestXpertError, RunError, UsageError
 from chestxpert.folders import locked
+from chestxpert.recipe import STUDY_RECIPES
 from chestxpert.study.plan import StudyPlan, load_recipes
 from chestxpert.study.run import duration, run_study
 from chestxpert.study.stored import write_comparison
@@ -104,6 +105,11 @@ def test_an_unfinished_study_is_not_compared(plan: StudyPlan, finished: tuple[Pa
             write_comparison(finished[0])
     finally:
         run.write_text(text)
+
+
+def test_a_study_of_no_recipes_in_particular_is_of_the_six() -> None:
+    assert [recipe.name for recipe in load_recipes([], TINY, freeze=True)] == list(STUDY_RECIPES)
+    assert len(STUDY_RECIPES) == 6
 
 
 def test_a_study_needs_different_recipes_and_seeds(dataset_folder: Path) -> None:

@@ -8,11 +8,26 @@ import numpy.typing as npt
 from chestxpert.errors import LabelError
 
 
-def pos_weight(targets: npt.NDArray[np.bool_], mask: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.float32]:
-    """Negatives over positives of each column: a positive then weighs as much in sum as the negatives do.
+def pos_weight(
+    targets: npt.NDArray[np.bool_],
+    mask: npt.NDArray[np.bool_] | None = None,
+    *,
+    kind: str = "balanced",
+    beta: float = 0.9999,
+) -> npt.NDArray[np.float32]:
+    """Weight of a positive of each column, in units of a negative's, which is 1.
 
-    The original study's weighting. Up to a factor common to positives and negatives it is that of the W-CEL loss
-    (Wang et al., ChestX-ray8, CVPR 2017, section 4), there taken from each batch, here from all training rows.
+    - "balanced": negatives / positives, so that a column's positives weigh as much in sum as its negatives. The
+      original study's weighting. Up to a factor common to positives and negatives it is that of the W-CEL loss (Wang et
+      al., ChestX-ray8, CVPR 2017, section 4), there taken from each batch, here from all training rows.
+    - "sqrt": its square root, half-way in logarithms.
+    - "effective": ``(1 - beta^negatives) / (1 - beta^positives)``, the class-balanced weights ``(1 - beta) / (1 -
+      beta^n)`` of Cui et al., Class-balanced loss based on effective number of samples, CVPR 2019, of the two classes
+      'has the finding' and 'has it not'. With beta of 0 it is 1; as beta goes to 1 it becomes "balanced".
+
+    The paper scales the weights of all classes to a mean of 1. With several findings an image each column is a
+    classification of its own, and here its negatives keep weight 1: so kinds and columns differ in what a positive
+    weighs alone, and none changes how columns weigh among each other but by that.
 
     Parameters
     ----------
@@ -20,6 +35,8 @@ def pos_weight(targets: npt.NDArray[np.bool_], mask: npt.NDArray[np.bool_] | Non
         Of the training rows of this run, after thinning and over-sampling: their odds are what the loss meets.
     mask : (N, M) bool array, optional
         Where a target is known. Entries outside it count neither as positive nor as negative.
+    kind : "balanced", "sqrt" or "effective"
+    beta : float in [0, 1), of "effective"
 
     Returns
     -------
@@ -35,11 +52,18 @@ def pos_weight(targets: npt.NDArray[np.bool_], mask: npt.NDArray[np.bool_] | Non
     known = np.ones_like(targets) if mask is None else mask
     if known.shape != targets.shape:
         raise LabelError(f"A mask has the shape of its targets, {targets.shape}, but got {known.shape}.")
-    positives = (targets & known).sum(axis=0)
+    positives = (targets & known).sum(axis=0).astype(np.float64)
     negatives = known.sum(axis=0) - positives
-    ratio = np.ones(targets.shape[1], dtype=np.float32)
+    if kind == "effective":
+        positives, negatives = _effective(positives, beta), _effective(negatives, beta)
+    ratio = np.ones(targets.shape[1])
     np.divide(negatives, positives, out=ratio, where=(positives > 0) & (negatives > 0))
-    return ratio
+    return (np.sqrt(ratio) if kind == "sqrt" else ratio).astype(np.float32)
+
+
+def _effective(count: npt.NDArray[np.float64], beta: float) -> npt.NDArray[np.float64]:
+    """Effective number of samples, times 1 - beta: 1 - beta^n without loss of digits for beta near 1."""
+    return -np.expm1(count * np.log(beta)) if beta > 0 else (count > 0).astype(np.float64)
 
 
 def prior_logits(

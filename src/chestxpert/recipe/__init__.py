@@ -5,7 +5,7 @@ name the key and, where there is one, the key that was probably meant.
 """
 
 from chestxpert.recipe.catalogue import DRAWS, LOSSES, MIXES, Method
-from chestxpert.recipe.files import builtin_recipes, head_comment, load_recipe, recipes_folder
+from chestxpert.recipe.files import STUDY_RECIPES, builtin_recipes, head_comment, load_recipe, recipes_folder
 from chestxpert.recipe.parts import Augment, Head, Optimizer
 from chestxpert.recipe.recipe import Architecture, Recipe, parse_recipe
 from chestxpert.recipe.sampling import Draw, Mix, Oversample, Sampling, Thin
@@ -15,6 +15,7 @@ __all__ = [
     "DRAWS",
     "LOSSES",
     "MIXES",
+    "STUDY_RECIPES",
     "Architecture",
     "Augment",
     "Chosen",

@@ -6,6 +6,7 @@ themselves stand in `chestxpert.imbalance`; a test holds their keyword arguments
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -22,15 +23,75 @@ class Method:
         Paper, venue and year, with the equation; "" for what needs none.
     settings : mapping of str to float
         Its settings and their defaults.
+    limits : mapping of str to (float, float)
+        Least and largest value of those settings that have any.
+    takes_weight : bool
+        Of a loss: whether a weight of positives means anything in it.
     """
 
     summary: str
     source: str = ""
     settings: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    takes_weight: bool = True
+
+
+_TINY, _ANY = 1e-6, math.inf  # above 0; without end
+_ASYMMETRIC = {"gamma_pos": (0.0, _ANY), "gamma_neg": (0.0, _ANY), "margin": (0.0, 0.999)}
 
 
 LOSSES: Mapping[str, Method] = {
     "bce": Method("binary cross-entropy on logits"),
+    "focal": Method(
+        "cross-entropy with less weight on what is already right",
+        "Lin et al., Focal loss for dense object detection, ICCV 2017, equation 5",
+        {"gamma": 2.0, "alpha": 0.25},
+        {"gamma": (0.0, _ANY), "alpha": (-1.0, 1.0)},
+    ),
+    "asymmetric": Method(
+        "ASL: easy negatives are focused away harder than positives, the easiest dropped",
+        "Ridnik et al., Asymmetric loss for multi-label classification, ICCV 2021, equations 5 and 7",
+        {"gamma_pos": 0.0, "gamma_neg": 4.0, "margin": 0.05},
+        _ASYMMETRIC,
+    ),
+    "robust_asymmetric": Method(
+        "RAL: ASL with another polynomial for positives, and negatives held back that look positive",
+        "Park et al., Robust asymmetric loss for multi-label long-tailed learning, ICCV workshop CVAMD 2023",
+        {"gamma_pos": 0.0, "gamma_neg": 4.0, "margin": 0.05, "hill": 1.5, "first": 1.0, "second": -2.5},
+        {**_ASYMMETRIC, "hill": (1.0, _ANY), "first": (-_ANY, 1.0), "second": (-_ANY, 1.0)},
+    ),
+    "distribution_balanced": Method(
+        "DB: weights that know which findings come together, and negatives whose gradient fades sooner",
+        "Wu et al., Distribution-balanced loss for multi-label classification in long-tailed datasets, ECCV 2020",
+        {"map_alpha": 0.1, "map_beta": 10.0, "map_mu": 0.3, "negative_scale": 5.0, "bias": 0.05, "gamma": 2.0},
+        {
+            "map_alpha": (0.0, _ANY),
+            "map_beta": (0.0, _ANY),
+            "negative_scale": (_TINY, _ANY),
+            "bias": (0.0, _ANY),
+            "gamma": (0.0, _ANY),
+        },
+    ),
+    "ldam": Method(
+        "LDAM: positives must be right by a margin, the wider the rarer the finding",
+        "Cao et al., Learning imbalanced datasets with label-distribution-aware margin loss, NeurIPS 2019, "
+        "equations 12 and 13",
+        {"max_margin": 0.5, "scale": 30.0},
+        {"max_margin": (0.0, _ANY), "scale": (_TINY, _ANY)},
+    ),
+    "aucm": Method(
+        "AUC margin loss of LibAUC: scores of positives and of negatives apart by a margin, each close together",
+        "Yuan et al., Large-scale robust deep AUC maximization, ICCV 2021",
+        {"margin": 1.0, "memory": 32.0},
+        {"margin": (_TINY, 1.0), "memory": (1.0, _ANY)},
+        takes_weight=False,
+    ),
+    "average_precision": Method(
+        "smooth average precision over the batch and the rows before it, mixed with cross-entropy",
+        "Brown et al., Smooth-AP: Smoothing the path towards large-scale image retrieval, ECCV 2020, equations 5 and 7",
+        {"temperature": 1.0, "memory": 512.0, "bce": 0.5},
+        {"temperature": (_TINY, _ANY), "memory": (0.0, 1e6), "bce": (0.0, 1.0)},
+    ),
 }
 
 DRAWS: Mapping[str, Method] = {

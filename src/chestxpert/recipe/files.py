@@ -17,14 +17,15 @@ def recipes_folder() -> Path:
 
 
 def builtin_recipes() -> dict[str, Path]:
-    """The recipes that come with ChestXpert, by name, flat ones first."""
+    """The recipes that come with ChestXpert, by name: those of the study in its order, then the others."""
     files = {path.stem: path for path in recipes_folder().glob("*.yaml")}
-    known = {name: place for place, name in enumerate(_READING_ORDER)}
+    known = {name: place for place, name in enumerate(STUDY_RECIPES)}
     return {name: files[name] for name in sorted(files, key=lambda name: (known.get(name, len(known)), name))}
 
 
-# Each flat recipe stands on top of the one before; the alphabet would part them.
-_READING_ORDER = (
+# What a study compares unless told otherwise. Each flat recipe stands on top of the one before; the alphabet would part
+# them.
+STUDY_RECIPES = (
     "flat-basic", "flat-weighted", "flat-downsampled", "flat-resampled", "hierarchical-cascade", "hierarchical-shared",
 )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
@@ -15,6 +16,13 @@ from chestxpert.recipe.checks import require
 def is_own(kind: str) -> bool:
     """Whether `kind` names a function of the user's own: ``FILE.py:FUNCTION``."""
     return ".py:" in kind
+
+
+def _between(low: float, high: float) -> str:
+    """Limits in words."""
+    if math.isinf(high):
+        return f"at least {low:g}"
+    return f"at most {high:g}" if math.isinf(low) else f"{low:g} to {high:g}"
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,9 @@ class Chosen:
                 f"'{self.kind}'.{hint}"
             )
         self._check_settings(self.kind, self.settings)
+        for name, (low, high) in self.catalogue[self.kind].limits.items():
+            value = self.settings.get(name, low)
+            require(low <= value <= high, f"{self.what}.{name} is {_between(low, high)}", value)
         object.__setattr__(self, "settings", {**self.catalogue[self.kind].settings, **self.settings})
 
     @classmethod
@@ -92,7 +103,12 @@ class Loss(Chosen):
     Attributes
     ----------
     pos_weight : str
-        Weight of a positive: "none"; "balanced", negatives/positives of this run's rows.
+        Weight of a positive, from the counts of this run's rows: "none"; "sqrt", the square root of
+        negatives/positives; "balanced", negatives/positives; "effective", the same of effective numbers.
+    beta : float
+        Of effective numbers: 0 weighs all alike, towards 1 it becomes "balanced".
+    deferred : float
+        Share of the epochs that pass before the weights switch on.
     """
 
     catalogue: ClassVar[Mapping[str, Method]] = LOSSES
@@ -100,8 +116,23 @@ class Loss(Chosen):
 
     kind: str = "bce"
     settings: Mapping[str, float] = field(default_factory=dict)
-    pos_weight: Literal["none", "balanced"] = "none"
+    pos_weight: Literal["none", "sqrt", "balanced", "effective"] = "none"
+    beta: float = 0.9999
+    deferred: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(bool(self.kind), "loss.kind names a loss", self.kind)
+        require(0 <= self.beta < 1, "loss.beta is in [0, 1)", self.beta)
+        require(0 <= self.deferred < 1, "loss.deferred is a share of the epochs in [0, 1)", self.deferred)
+        # A key that would change nothing is a mistake.
+        weighted = self.pos_weight != "none"
+        default = Loss.__dataclass_fields__["beta"].default
+        require(
+            self.beta == default or self.pos_weight == "effective",
+            "loss.beta belongs to pos_weight: effective",
+            self.pos_weight,
+        )
+        require(weighted or self.deferred == 0, "loss.deferred defers the weights of loss.pos_weight", self.pos_weight)
+        takes = is_own(self.kind) or LOSSES[self.kind].takes_weight
+        require(takes or not weighted, f"loss.kind {self.kind} balances by itself: pos_weight is none", self.pos_weight)

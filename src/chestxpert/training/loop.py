@@ -80,22 +80,38 @@ class Trainer:
         self.loss = build_loss(recipe.loss, LabelStats.of(task.targets[train_rows], task.known[train_rows]))
         self.loss.to(engine.device)
         self.weight = self._positive_weight()
+        self.state = FitState()
         self._start_at_prior()
         self.optimizer = build_optimizer(network, recipe.optimizer, self.loss)
         self.targets = torch.from_numpy(task.targets.astype(np.float32)).to(engine.device)
         self.known = torch.from_numpy(task.known).to(engine.device)
         self.steps_per_epoch = batch_count(len(train_rows), recipe.batch_size)
         self.average = WeightAverage(network, recipe.optimizer.average * recipe.epochs * self.steps_per_epoch)
-        self.state = FitState()
 
     def _positive_weight(self) -> torch.Tensor | None:
         if self.recipe.loss.pos_weight == "none":
             return None
-        weight = pos_weight(self.task.targets[self.train_rows], self.task.known[self.train_rows])
+        targets, known = self.task.targets[self.train_rows], self.task.known[self.train_rows]
+        weight = pos_weight(targets, known, kind=self.recipe.loss.pos_weight, beta=self.recipe.loss.beta)
         return torch.from_numpy(weight).to(self.engine.device)
 
+    @property
+    def unweighted_epochs(self) -> int:
+        """Epochs before the weights of positives switch on; there is at least one after them.
+
+        Deferred re-weighting: Cao et al., Learning imbalanced datasets with label-distribution-aware margin loss,
+        NeurIPS 2019, section 3.3 and algorithm 1.
+        """
+        return min(round(self.recipe.loss.deferred * self.recipe.epochs), self.recipe.epochs - 1)
+
+    def _weight_now(self) -> torch.Tensor | None:
+        """Weight of positives in the epoch that is under way."""
+        return self.weight if self.state.epoch >= self.unweighted_epochs else None
+
     def _start_at_prior(self) -> None:
-        weight = None if self.weight is None else self.weight.cpu().numpy()
+        """Start the head at the log-odds that the first epoch's loss, weighted or not, sees."""
+        first = self._weight_now()
+        weight = None if first is None else first.cpu().numpy()
         targets, known = self.task.targets[self.train_rows], self.task.known[self.train_rows]
         self.network.head.start_at(torch.from_numpy(prior_logits(targets, known, weight)))
 
@@ -159,6 +175,7 @@ class Trainer:
         batches = batch_count(len(rows_drawn), self.recipe.batch_size)
         total = torch.zeros((), device=self.engine.device)
         self.network.train()
+        self.loss.train()
         with self.engine.seeded(stream_seed(self.seed, self.task.name, "dropout", epoch)):
             drawn = self.source.train_batches(rows_drawn, self.recipe.batch_size, generator)
             for step, (inputs, rows) in enumerate(drawn):
@@ -180,7 +197,7 @@ class Trainer:
         index = torch.from_numpy(rows).to(self.engine.device)
         with self.engine.autocast():
             logits = self.source.forward(self.network, inputs)
-        loss: torch.Tensor = self.loss(logits, self.targets[index], self.known[index], self.weight)
+        loss: torch.Tensor = self.loss(logits, self.targets[index], self.known[index], self._weight_now())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
         if self.recipe.optimizer.clip > 0:
@@ -196,12 +213,15 @@ class Trainer:
         if len(self.val_rows) == 0:
             return math.nan, math.nan, math.nan
         logits = self.predict(self.val_rows)
-        loss = self.loss(
-            torch.from_numpy(logits),
-            self.targets[torch.from_numpy(self.val_rows)].cpu(),
-            self.known[torch.from_numpy(self.val_rows)].cpu(),
-            None if self.weight is None else self.weight.cpu(),
-        )
+        index = torch.from_numpy(self.val_rows).to(self.engine.device)
+        self.loss.eval()  # what a loss remembers is of training rows alone
+        with torch.inference_mode():
+            loss = self.loss(
+                torch.from_numpy(logits).to(self.engine.device),
+                self.targets[index],
+                self.known[index],
+                self._weight_now(),
+            )
         return float(loss), *self.task.score(logits.astype(np.float64), self.val_rows)
 
     def predict(self, rows: IntArray) -> npt.NDArray[np.float32]:
@@ -209,7 +229,9 @@ class Trainer:
         return np.concatenate(list(predict_batches(self.average.network, self.source, rows, self.engine)))
 
     def _patience_is_over(self) -> bool:
-        return self.state.epoch - self.state.best_epoch >= self.recipe.patience and self.state.epoch > 0
+        # Patience begins once the weights are on: before that, the recipe's own loss has not been tried.
+        best = max(self.state.best_epoch, self.unweighted_epochs)
+        return self.state.epoch - best >= self.recipe.patience and self.state.epoch > 0
 
     def _save_last(self, checkpoints: Checkpoints) -> None:
         checkpoints.save_last(

@@ -44,7 +44,7 @@ def test_the_catalogue_lists_each_loss_with_its_settings_and_defaults() -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_following_its_gradient_lowers_it(name: str) -> None:
     logits, targets, mask, weight = batch(1)
-    loss = build_loss(Loss(name), stats(1))
+    loss = build_loss(Loss(name), stats(1)).eval()  # what a loss remembers stands still in evaluation
     logits.requires_grad_()
     before = loss(logits, targets, mask, weight)
     before.backward()
@@ -71,7 +71,7 @@ def test_logits_of_eighty_give_finite_values_and_gradients(name: str, dtype: tor
 @pytest.mark.parametrize("name", LOSSES)
 def test_what_is_unknown_has_neither_loss_nor_gradient(name: str) -> None:
     logits, targets, mask, weight = batch(3)
-    loss = build_loss(Loss(name), stats(3))
+    loss = build_loss(Loss(name), stats(3)).eval()
     a, b = logits.clone().requires_grad_(), torch.where(mask, logits, -50 * logits).requires_grad_()
     value, other = loss(a, targets, mask, weight), loss(b, torch.where(mask, targets, 1 - targets), mask, weight)
     assert value.item() == pytest.approx(other.item(), rel=1e-6)
@@ -95,7 +95,7 @@ def test_nothing_known_is_no_loss(name: str) -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_it_stays_in_float32_under_autocast(name: str) -> None:
     logits, targets, mask, weight = batch(4)
-    loss = build_loss(Loss(name), stats(4))
+    loss = build_loss(Loss(name), stats(4)).eval()
     plain = loss(logits, targets, mask, weight)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         cast = loss(logits, targets, mask, weight)
