@@ -24,7 +24,7 @@ LEVELS = [
     {"recipe"},
     {"strict_yaml", "taxonomy"},
     {"labels"},
-    {"files", "folders", "progress"},
+    {"files", "folders", "progress", "streams"},
     {"errors", "__init__"},
 ]
 LEVEL = {room: depth for depth, rooms in enumerate(LEVELS) for room in rooms}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import hashlib
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import torch
 from torch import nn
 
 from chestxpert.errors import RecipeError
+from chestxpert.streams import stream_seed as stream_seed  # re-exported: here is where trainings look for it
 
 Precision = Literal["auto", "float32", "bfloat16"]
 M = TypeVar("M", bound=nn.Module)
@@ -154,13 +154,3 @@ def _cpu_field(name: str) -> str:
 
 def _cpu_name() -> str:
     return _cpu_field("model name") or platform.processor()
-
-
-def stream_seed(seed: int, *path: object) -> int:
-    """Seed of an independent random stream, named by `path`, of the run with `seed`.
-
-    Streams are named and not drawn one after the other, so that what is resumed in the middle draws what it
-    would have drawn unbroken. 63 bits of SHA-256.
-    """
-    text = "\x1f".join(map(str, (seed, *path)))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
