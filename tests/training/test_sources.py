@@ -77,3 +77,12 @@ def test_evaluation_never_augments() -> None:
     source = pixel_source(Augment(rotate=20, brightness=0.4, hflip=True))
     images = torch.cat([inputs for inputs, _ in source.eval_batches(np.arange(6), 4)])
     assert torch.equal(images[:, 0], torch.arange(50.0, -1.0, -10.0)[:, None, None].expand(6, 32, 32))
+
+
+def test_a_frozen_batch_asked_for_by_its_rows_is_a_random_view_of_each() -> None:
+    seen, generator = set(), torch.Generator().manual_seed(3)
+    for _ in range(20):
+        features = feature_source().load_augmented(np.array([4, 1, 4]), generator)[:, 0]
+        assert features.floor().tolist() == [4, 1, 4]
+        seen |= set(features.tolist())
+    assert seen == {1.0, 1.25, 1.5, 4.0, 4.25, 4.5}
