@@ -5,7 +5,7 @@ name the key and, where there is one, the key that was probably meant.
 """
 
 from chestxpert.recipe.catalogue import DRAWS, LOSSES, MIXES, Method
-from chestxpert.recipe.files import builtin_recipes, head_comment, load_recipe, recipes_folder
+from chestxpert.recipe.files import MAIN_RECIPES, builtin_recipes, head_comment, load_recipe, recipes_folder
 from chestxpert.recipe.parts import Augment, Head, Optimizer
 from chestxpert.recipe.recipe import Architecture, Recipe, parse_recipe
 from chestxpert.recipe.sampling import Draw, Mix, Oversample, Sampling, Thin
@@ -14,6 +14,7 @@ from chestxpert.recipe.selection import Chosen, Loss
 __all__ = [
     "DRAWS",
     "LOSSES",
+    "MAIN_RECIPES",
     "MIXES",
     "Architecture",
     "Augment",

@@ -19,14 +19,17 @@ def recipes_folder() -> Path:
 def builtin_recipes() -> dict[str, Path]:
     """The recipes that come with ChestXpert, by name, flat ones first."""
     files = {path.stem: path for path in recipes_folder().glob("*.yaml")}
-    known = {name: place for place, name in enumerate(_READING_ORDER)}
+    known = {name: place for place, name in enumerate(MAIN_RECIPES)}
     return {name: files[name] for name in sorted(files, key=lambda name: (known.get(name, len(known)), name))}
 
 
-# Each flat recipe stands on top of the one before; the alphabet would part them.
-_READING_ORDER = (
+MAIN_RECIPES = (
     "flat-basic", "flat-weighted", "flat-downsampled", "flat-resampled", "hierarchical-cascade", "hierarchical-shared",
 )  # fmt: skip
+"""The recipes that a study compares if none is named; the others change one method of one of them.
+
+In reading order: each flat recipe stands on top of the one before, and the alphabet would part them.
+"""
 
 
 def head_comment(path: Path) -> str:

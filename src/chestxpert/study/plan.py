@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from chestxpert.errors import RunError, UsageError
-from chestxpert.recipe import Recipe, builtin_recipes, load_recipe
+from chestxpert.recipe import MAIN_RECIPES, Recipe, load_recipe
 
 PLAN = "study.yaml"
 COHORT = "cohort.parquet"
@@ -81,6 +81,6 @@ def listed(value: Any) -> Any:
 
 
 def load_recipes(names: Sequence[str], overrides: Sequence[str], freeze: bool) -> tuple[Recipe, ...]:
-    """Recipes by name or path, or all that come with ChestXpert if none is named."""
+    """Recipes by name or path, or the main ones if none is named."""
     frozen = ["freeze=true"] if freeze else []
-    return tuple(load_recipe(name, [*overrides, *frozen]) for name in (names or list(builtin_recipes())))
+    return tuple(load_recipe(name, [*overrides, *frozen]) for name in (names or MAIN_RECIPES))
