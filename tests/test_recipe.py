@@ -16,8 +16,10 @@ from chestxpert.recipe import (
     LOSSES,
     STUDY_RECIPES,
     Augment,
+    Draw,
     Head,
     Loss,
+    Mix,
     Optimizer,
     Oversample,
     Recipe,
@@ -41,10 +43,9 @@ MINIMAL = "{name: x, architecture: flat}"
 
 
 def test_the_six_recipes_of_the_study_come_first_and_in_reading_order() -> None:
-    names = list(builtin_recipes())
-    assert names[:6] == SIX == list(STUDY_RECIPES)
-    assert names[6:] == sorted(names[6:])
-    assert set(OF_ONE_LOSS) <= set(names[6:])
+    assert list(STUDY_RECIPES) == SIX
+    assert list(builtin_recipes()) == [*SIX, *sorted(builtin_recipes().keys() - set(SIX))]
+    assert set(OF_ONE_LOSS) <= builtin_recipes().keys()
     assert all(path.parent == recipes_folder() for path in builtin_recipes().values())
 
 
@@ -57,7 +58,7 @@ def test_a_recipe_of_a_loss_is_flat_basic_with_another_loss(name: str) -> None:
     assert recipe.loss.settings == LOSSES[recipe.loss.kind].settings  # spelt out in the file, as in the papers
 
 
-@pytest.mark.parametrize("name", [*SIX, *OF_ONE_LOSS])
+@pytest.mark.parametrize("name", builtin_recipes())
 def test_each_recipe_is_valid_and_headed_by_what_it_is_and_its_command(name: str) -> None:
     path = builtin_recipes()[name]
     recipe = load_recipe(name)
@@ -93,6 +94,33 @@ def test_hierarchies_differ_from_flat_basic_in_their_architecture_alone() -> Non
         assert recipe == replace(basic, name=name, architecture=architecture)
         assert recipe.hierarchical
     assert not basic.hierarchical
+
+
+@pytest.mark.parametrize(
+    ("name", "sampling"),
+    [
+        ("flat-repeat-factor", Sampling(draw=Draw("repeat-factor", {"threshold": 0.05}))),
+        ("flat-class-balanced-draw", Sampling(draw=Draw("class-balanced"))),
+        ("flat-square-root", Sampling(draw=Draw("square-root"))),
+        ("flat-progressive", Sampling(draw=Draw("progressive"))),
+        ("flat-ml-ros", Sampling(draw=Draw("ml-ros", {"percent": 25}))),
+        ("flat-ml-rus", Sampling(draw=Draw("ml-rus", {"percent": 25}))),
+        ("flat-mixup", Sampling(mix=Mix("mixup", {"alpha": 0.2}))),
+        ("flat-balanced-mixup", Sampling(mix=Mix("balanced-mixup", {"alpha": 0.2}))),
+        ("flat-cutmix", Sampling(mix=Mix("cutmix", {"alpha": 1.0}))),
+    ],
+)
+def test_recipes_of_sampling_differ_from_flat_basic_in_it_alone(name: str, sampling: Sampling) -> None:
+    assert load_recipe(name) == replace(load_recipe("flat-basic"), name=name, sampling=sampling)
+
+
+@pytest.mark.parametrize("kind", ["cutmix", "balanced-cutmix"])
+def test_regions_cannot_be_pasted_into_features(kind: str) -> None:
+    mix = f"sampling.mix.kind={kind}"
+    assert load_recipe("flat-basic", [mix]).sampling.mix.kind == kind
+    with pytest.raises(RecipeError, match=f"'mixup' and 'balanced-mixup' mix features too.*'{kind}'"):
+        load_recipe("flat-basic", [mix, "freeze=true"])
+    assert load_recipe("flat-basic", ["sampling.mix.kind=balanced-mixup", "freeze=true"]).freeze
 
 
 shares = st.floats(0, 0.99)
@@ -208,6 +236,8 @@ def test_a_wrong_override_is_named(override: str, words: str) -> None:
         ("loss.pos_wieght=none", "Did you mean 'pos_weight'"),
         ("loss.kind=mine.py", "or FILE.py:FUNCTION"),
         ("sampling.draw.kind=instanse", "Did you mean 'instance'"),
+        ("sampling.draw={kind: class-balanced, percent: 3}", "belongs to sampling.draw.kind ml-ros and ml-rus"),
+        ("sampling.mix.kind=mixupp", "Did you mean 'mixup'"),
         ("precision=half", "one of auto, float32, bfloat16"),
     ],
 )

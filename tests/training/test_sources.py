@@ -1,11 +1,9 @@
 import numpy as np
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chestxpert.recipe import Augment
 from chestxpert.training.engine import Engine
-from chestxpert.training.sources import FeatureSource, PixelSource, batches_of, copy_numbers
+from chestxpert.training.sources import FeatureSource, PixelSource, copy_numbers
 
 CPU = Engine.create("float32", "cpu")
 STILL = Augment(rotate=0, shift=0, scale=0, brightness=0, contrast=0)
@@ -14,15 +12,6 @@ STILL = Augment(rotate=0, shift=0, scale=0, brightness=0, contrast=0)
 def pixel_source(settings: Augment = STILL) -> PixelSource:
     pixels = np.arange(6, dtype=np.uint8)[:, None, None].repeat(32, 1).repeat(32, 2) * 10
     return PixelSource(pixels, np.array([5, 4, 3, 2, 1, 0]), settings, CPU)
-
-
-@given(st.integers(1, 300), st.integers(2, 64))
-def test_batches_drop_nothing_and_leave_none_tiny(count: int, size: int) -> None:
-    parts = batches_of(np.arange(count), size)
-    assert np.array_equal(np.concatenate(parts), np.arange(count))
-    assert max(map(len, parts)) <= max(size, 3)
-    assert min(map(len, parts)) >= min(2, count)
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 def test_each_image_comes_with_its_own_row() -> None:
@@ -88,3 +77,12 @@ def test_evaluation_never_augments() -> None:
     source = pixel_source(Augment(rotate=20, brightness=0.4, hflip=True))
     images = torch.cat([inputs for inputs, _ in source.eval_batches(np.arange(6), 4)])
     assert torch.equal(images[:, 0], torch.arange(50.0, -1.0, -10.0)[:, None, None].expand(6, 32, 32))
+
+
+def test_a_frozen_batch_asked_for_by_its_rows_is_a_random_view_of_each() -> None:
+    seen, generator = set(), torch.Generator().manual_seed(3)
+    for _ in range(20):
+        features = feature_source().load_augmented(np.array([4, 1, 4]), generator)[:, 0]
+        assert features.floor().tolist() == [4, 1, 4]
+        seen |= set(features.tolist())
+    assert seen == {1.0, 1.25, 1.5, 4.0, 4.25, 4.5}

@@ -43,7 +43,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="study folder to make")
     parser.add_argument(
         "--recipes", metavar="RECIPE", nargs="+", default=[],
-        help="names or YAML files (default: the six of the study)",
+        help="names or YAML files (default: the six of the study, which 'chestxpert recipes' lists first)",
     )  # fmt: skip
     parser.add_argument(
         "--seeds", metavar="N", type=whole(1), default=1,

@@ -23,11 +23,13 @@ def builtin_recipes() -> dict[str, Path]:
     return {name: files[name] for name in sorted(files, key=lambda name: (known.get(name, len(known)), name))}
 
 
-# What a study compares unless told otherwise. Each flat recipe stands on top of the one before; the alphabet would part
-# them.
 STUDY_RECIPES = (
     "flat-basic", "flat-weighted", "flat-downsampled", "flat-resampled", "hierarchical-cascade", "hierarchical-shared",
 )  # fmt: skip
+"""The recipes that a study compares if none is named; the others change one method of one of them.
+
+In reading order: each flat recipe stands on top of the one before, and the alphabet would part them.
+"""
 
 
 def head_comment(path: Path) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chestxpert.errors import RecipeError
+from chestxpert.recipe.catalogue import MIXES
 from chestxpert.recipe.checks import require
 from chestxpert.recipe.parts import Augment, Head, Optimizer
 from chestxpert.recipe.sampling import Sampling
@@ -59,6 +60,13 @@ class Recipe:
         require(self.patience >= 1, "patience is at least 1", self.patience)
         require(self.batch_size >= 2, "batch_size is at least 2 (batch norm needs two rows)", self.batch_size)
         require(self.views >= 0, "views is at least 0", self.views)
+        mix = MIXES.get(self.sampling.mix.kind)
+        possible = "'mixup' and 'balanced-mixup' mix features too; freeze: false trains on images"
+        require(
+            not (self.freeze and mix is not None and mix.needs_images),
+            f"freeze: true trains on features, which have no regions that sampling.mix could paste ({possible})",
+            self.sampling.mix.kind,
+        )
 
     @property
     def hierarchical(self) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from chestxpert.cohort.table import Cohort
 from chestxpert.errors import LabelError, RecipeError, RunError
+from chestxpert.imbalance.epochs import Epoch
+from chestxpert.imbalance.mixes import mix_function
 from chestxpert.recipe import Recipe
 from chestxpert.taxonomy import taxonomy
-from chestxpert.training.rows import training_rows
+from chestxpert.training.rows import epoch_rows, training_rows
 from chestxpert.training.task import tasks_for
 
 
@@ -22,10 +24,11 @@ def check_recipe(recipe: Recipe, cohort: Cohort, seed: int) -> tuple[str, ...]:
     Raises
     ------
     RecipeError
-        For a taxonomy or finding that there is not.
+        For a taxonomy, finding or function that there is not, and for a draw that cannot be drawn.
     RunError
         For a network with fewer than two training rows.
     """
+    mix_function(recipe.sampling.mix)
     try:
         tree = taxonomy(recipe.taxonomy, cohort.label_space)
         tasks = tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known())
@@ -39,6 +42,8 @@ def check_recipe(recipe: Recipe, cohort: Cohort, seed: int) -> tuple[str, ...]:
                 f"least 2. Use more data{', or data with more known labels,' if not cohort.all_known else ','} or "
                 "thin less."
             )
+    for task in tasks:
+        epoch_rows(recipe, task, rows[task.name], Epoch(1, recipe.epochs, seed, task.name))
     if cohort.all_known:
         return ()
     untaught = {output for task in tasks for output in task.unlearnt(rows[task.name])}

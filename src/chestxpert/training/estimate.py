@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chestxpert.imbalance.epochs import Epoch
 from chestxpert.recipe import Recipe
 from chestxpert.taxonomy import taxonomy
 from chestxpert.training.networks import NetworkKit
-from chestxpert.training.rows import training_rows
+from chestxpert.training.rows import epoch_rows, training_rows
 from chestxpert.training.task import tasks_for
 
 
@@ -29,7 +30,8 @@ def estimate_fine_tuning(recipes: Sequence[Recipe], kit: NetworkKit, steps: int 
     for recipe in recipes:
         tree = taxonomy(recipe.taxonomy, cohort.label_space)
         for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known()):
-            trained += recipe.epochs * len(training_rows(recipe, cohort, task.eligible, seed=0))
+            rows = training_rows(recipe, cohort, task.eligible, seed=0)
+            trained += recipe.epochs * len(epoch_rows(recipe, task, rows, Epoch(1, recipe.epochs, 0, task.name)))
             evaluated += recipe.epochs * int(task.eligible[cohort.rows("val")].sum())
     train_rate, eval_rate = _rates(recipes[0], kit, steps)
     return trained / train_rate + evaluated / eval_rate
@@ -44,6 +46,7 @@ def _rates(recipe: Recipe, kit: NetworkKit, steps: int) -> tuple[float, float]:
     rows = np.resize(cohort.rows("train"), recipe.batch_size)
     inputs, _ = next(trainer.source.eval_batches(rows, len(rows)))
     trainer.network.train()
+    trainer.mixer.begin(Epoch(1, recipe.epochs, 0, task.name), (1 + steps) * len(rows))
     trainer.step(inputs, rows)  # the first step also chooses kernels and allocates
     started = time.perf_counter()
     for _ in range(steps):

@@ -17,10 +17,11 @@ import torch
 
 from chestxpert.errors import StoreError
 from chestxpert.files import replace_when_whole, sweep_parts, write_json
+from chestxpert.imbalance.batches import batches_of
 from chestxpert.models.classifier import Classifier
 from chestxpert.recipe import Augment
 from chestxpert.training.engine import Engine, stream_seed
-from chestxpert.training.sources import PixelSource, batches_of
+from chestxpert.training.sources import PixelSource
 
 IntArray = npt.NDArray[np.int64]
 BATCH = 64

@@ -16,8 +16,10 @@ import numpy.typing as npt
 import torch
 
 from chestxpert.errors import RunError
-from chestxpert.imbalance.draws import draw_rows
+from chestxpert.imbalance.batches import batch_count
+from chestxpert.imbalance.epochs import Epoch
 from chestxpert.imbalance.losses import LabelStats, build_loss
+from chestxpert.imbalance.mixes import Examples
 from chestxpert.imbalance.weights import pos_weight, prior_logits
 from chestxpert.models.classifier import Classifier
 from chestxpert.progress import Tick
@@ -25,8 +27,10 @@ from chestxpert.recipe import Recipe
 from chestxpert.training.average import WeightAverage
 from chestxpert.training.checkpoints import Checkpoints, learned_state, load_learned_state
 from chestxpert.training.engine import Engine, stream_seed
+from chestxpert.training.mixing import Mixer
+from chestxpert.training.rows import epoch_rows
 from chestxpert.training.schedule import build_optimizer, learning_rate_factor, set_learning_rate
-from chestxpert.training.sources import Source, batch_count
+from chestxpert.training.sources import Source
 from chestxpert.training.task import IntArray, Task
 
 EVAL_BATCH = 128
@@ -85,7 +89,9 @@ class Trainer:
         self.optimizer = build_optimizer(network, recipe.optimizer, self.loss)
         self.targets = torch.from_numpy(task.targets.astype(np.float32)).to(engine.device)
         self.known = torch.from_numpy(task.known).to(engine.device)
-        self.steps_per_epoch = batch_count(len(train_rows), recipe.batch_size)
+        self.rows_per_epoch = len(self._draw(self._epoch(1)))  # later epochs may be a few rows longer or shorter
+        self.steps_per_epoch = batch_count(self.rows_per_epoch, recipe.batch_size)
+        self.mixer = Mixer(recipe.sampling.mix, task, train_rows, source, self._examples)
         self.average = WeightAverage(network, recipe.optimizer.average * recipe.epochs * self.steps_per_epoch)
 
     def _positive_weight(self) -> torch.Tensor | None:
@@ -169,15 +175,15 @@ class Trainer:
 
     def _train_epoch(self, epoch: int, tick: Tick) -> float:
         """One epoch of steps; returns the mean training loss."""
-        seed = stream_seed(self.seed, self.task.name, "epoch", epoch)
-        generator = torch.Generator().manual_seed(seed)
-        rows_drawn = self._draw(epoch)
+        streams = self._epoch(epoch)
+        rows_drawn = self._draw(streams)
+        self.mixer.begin(streams, len(rows_drawn))
         batches = batch_count(len(rows_drawn), self.recipe.batch_size)
         total = torch.zeros((), device=self.engine.device)
         self.network.train()
         self.loss.train()
         with self.engine.seeded(stream_seed(self.seed, self.task.name, "dropout", epoch)):
-            drawn = self.source.train_batches(rows_drawn, self.recipe.batch_size, generator)
+            drawn = self.source.train_batches(rows_drawn, self.recipe.batch_size, streams.torch_generator())
             for step, (inputs, rows) in enumerate(drawn):
                 self._set_rate((epoch - 1) * batches + step, self.recipe.epochs * batches)
                 total += self.step(inputs, rows)
@@ -186,18 +192,22 @@ class Trainer:
         self.state.image_passes += len(rows_drawn)
         return float(total) / batches
 
-    def _draw(self, epoch: int) -> IntArray:
-        """Rows of one epoch; what is drawn follows from run seed, network and epoch alone."""
-        rng = np.random.default_rng(stream_seed(self.seed, self.task.name, "draw", epoch))
-        targets, known = self.task.targets[self.train_rows], self.task.known[self.train_rows]
-        return self.train_rows[draw_rows(self.recipe.sampling.draw, targets & known, rng, epoch / self.recipe.epochs)]
+    def _epoch(self, number: int) -> Epoch:
+        return Epoch(number, self.recipe.epochs, self.seed, self.task.name)
+
+    def _draw(self, epoch: Epoch) -> IntArray:
+        return epoch_rows(self.recipe, self.task, self.train_rows, epoch)
+
+    def _examples(self, inputs: torch.Tensor, rows: IntArray) -> Examples:
+        index = torch.from_numpy(rows).to(self.engine.device)
+        return Examples(inputs, self.targets[index], self.known[index])
 
     def step(self, inputs: torch.Tensor, rows: IntArray) -> torch.Tensor:
-        """One optimiser step on a batch; returns its loss, still on the device."""
-        index = torch.from_numpy(rows).to(self.engine.device)
+        """One optimiser step on a batch, mixed as the recipe says; returns its loss, still on the device."""
+        batch = self.mixer(inputs, rows)
         with self.engine.autocast():
-            logits = self.source.forward(self.network, inputs)
-        loss: torch.Tensor = self.loss(logits, self.targets[index], self.known[index], self._weight_now())
+            logits = self.source.forward(self.network, batch.inputs)
+        loss: torch.Tensor = self.loss(logits, batch.targets, batch.known, self._weight_now())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
         if self.recipe.optimizer.clip > 0:

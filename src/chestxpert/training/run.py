@@ -156,7 +156,7 @@ def _train_networks(
         trainer = kit.trainer(recipe, task, rows, seed)
         kept = Checkpoints(out / CHECKPOINTS, task.name)
         trainer.resume(kept)
-        left = len(rows) * (recipe.epochs - trainer.state.epoch)
+        left = trainer.rows_per_epoch * (recipe.epochs - trainer.state.epoch)
         with progress.bar(f"{recipe.name} seed {seed}: network {task.name}", left) as tick:
             done = trainer.fit(kept, partial(_write_lines, out, tuple(lines)), tick)
         _write_lines(out, lines, done)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from chestxpert.imbalance.batches import batches_of
 from chestxpert.models.classifier import Classifier
 from chestxpert.pixels.augment import augment
 from chestxpert.recipe import Augment
@@ -32,6 +33,9 @@ class Source(Protocol):
     def eval_batches(self, rows: IntArray, size: int) -> Iterator[Batch]:
         """`rows` once, in order, unchanged."""
 
+    def load_augmented(self, rows: IntArray, generator: torch.Generator) -> torch.Tensor:
+        """One batch of exactly `rows`, in their order, augmented."""
+
     def forward(self, network: Classifier, inputs: torch.Tensor) -> torch.Tensor:
         """Logits (B, M) of a batch from this source."""
 
@@ -42,19 +46,6 @@ class Source(Protocol):
 def shuffled(count: int, generator: torch.Generator) -> IntArray:
     """Random order of range(count)."""
     return torch.randperm(count, generator=generator).numpy()
-
-
-def batch_count(rows: int, size: int) -> int:
-    """Batches that `rows` rows are cut into: of at most `size` rows, but never of a single one if that can be helped.
-
-    Batch norm cannot learn from one row, so with `size` 2 an odd number of rows has one batch of three.
-    """
-    return max(1, min(-(-rows // size), rows // 2))
-
-
-def batches_of(rows: IntArray, size: int) -> list[IntArray]:
-    """`rows` cut into `batch_count` batches of nearly equal length; none is dropped."""
-    return np.array_split(rows, batch_count(len(rows), size))
 
 
 def copy_numbers(rows: IntArray) -> IntArray:
@@ -140,6 +131,11 @@ class FeatureSource:
         view = (drawn[rows] + copy_numbers(rows)) % count
         for part in batches_of(shuffled(len(rows), generator), size):
             yield self._tensor(self._pick(rows[part], view[part])), rows[part]
+
+    def load_augmented(self, rows: IntArray, generator: torch.Generator) -> torch.Tensor:
+        """Each of `rows` in a random one of its views."""
+        view = torch.randint(1 + len(self._views), (len(rows),), generator=generator).numpy()
+        return self._tensor(self._pick(rows, view))
 
     def _pick(self, rows: IntArray, view: IntArray) -> npt.NDArray[np.float16]:
         """Features (B, D) of each row in its view; view 0 is the plain one."""
