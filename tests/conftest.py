@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from chestxpert.labels import LabelSpace
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -73,3 +76,18 @@ def tiny_nih(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, members in lists.items():
         (folder / name).write_text("\n".join(members) + "\n")
     return folder
+
+
+def _hide(labels: np.ndarray, space: LabelSpace, share: float, seed: int = 0) -> np.ndarray:
+    """Which labels stay known when about `share` of them is hidden; a finding that is seen makes No Finding known."""
+    known = np.random.default_rng(seed).random(labels.shape) >= share
+    if space.no_finding is not None:
+        findings = [space.index(name) for name in space.findings]
+        known[:, space.index(space.no_finding)] |= (labels & known)[:, findings].any(axis=1)
+    return known
+
+
+@pytest.fixture(scope="session")
+def hide() -> Callable[..., np.ndarray]:
+    """`_hide` itself, for tests that need labels of which some are unknown."""
+    return _hide

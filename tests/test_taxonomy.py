@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chestxpert.errors import LabelError
@@ -233,3 +233,97 @@ def test_unknown_nodes_and_decisions_are_named() -> None:
         STUDY.columns("D")
     with pytest.raises(LabelError, match="no stored taxonomy"):
         Taxonomy.from_dict({"name": "x"})
+
+
+def completions(tree: Taxonomy, row: Mapping[str, bool | None]) -> list[dict[str, bool]]:
+    """Every way to fill in the unknown labels of a row (None) in which No Finding is the absence of all findings."""
+    space = tree.label_space
+    choices = [[False, True] if row[label] is None else [bool(row[label])] for label in space.labels]
+    filled = [dict(zip(space.labels, values, strict=True)) for values in itertools.product(*choices)]
+    if space.no_finding is None:
+        return filled
+    return [each for each in filled if each[NO_FINDING] != any(each[finding] for finding in space.findings)]
+
+
+@st.composite
+def partly_known(draw: st.DrawFn) -> tuple[Taxonomy, list[dict[str, bool | None]]]:
+    """A tree, and rows of labels with unknown ones that some truth explains and a cohort would take."""
+    tree = draw(trees())
+    value = st.sampled_from([False, False, True, None, None])
+    rows = []
+    for _ in range(draw(st.integers(1, 4))):
+        row: dict[str, bool | None] = {label: draw(value) for label in tree.label_space.labels}
+        if NO_FINDING in row and any(row[finding] for finding in tree.label_space.findings):
+            row[NO_FINDING] = False
+        if completions(tree, row):
+            rows.append(row)
+    return tree, rows
+
+
+@given(partly_known(), st.data())
+@settings(max_examples=300)
+def test_with_unknown_labels_a_node_is_known_where_all_completions_agree(
+    case: tuple[Taxonomy, list[dict[str, bool | None]]], data: st.DataObject
+) -> None:
+    """Inner nodes are known exactly where every completion gives them one value; findings by their own label."""
+    tree, rows = case
+    shape = (len(rows), len(tree.label_space))
+    known = np.array(
+        [[row[label] is not None for label in tree.label_space.labels] for row in rows], dtype=bool
+    ).reshape(shape)
+    labels = np.array([[bool(row[label]) for label in tree.label_space.labels] for row in rows], dtype=bool).reshape(
+        shape
+    )
+    behind = np.array(data.draw(st.lists(st.booleans(), min_size=labels.size, max_size=labels.size)), dtype=bool)
+    labels |= behind.reshape(shape) & ~known  # what is behind an unknown label must not matter
+    targets, told, mask = tree.targets(labels, known), tree.known(labels, known), tree.mask(labels, known)
+    for number, row in enumerate(rows):
+        ways = completions(tree, row)
+        truth: dict[str, bool | None] = {}
+        for node in tree.nodes:
+            values = {holds(tree, node, way) for way in ways}
+            inner = node not in tree.leaves
+            truth[node] = (values.pop() if len(values) == 1 else None) if inner else row[node]
+        for column, node in enumerate(tree.nodes):
+            parent = tree.parent(node)
+            assert told[number, column] == (truth[node] is not None), (node, row)
+            assert targets[number, column] == bool(truth[node]), (node, row)
+            asked = parent is None or truth[parent] is True
+            assert mask[number, column] == (asked and truth[node] is not None), (node, row)
+
+
+@given(trees(), st.data())
+def test_where_all_is_known_nothing_changes(tree: Taxonomy, data: st.DataObject) -> None:
+    width = len(tree.label_space)
+    rows = data.draw(st.lists(st.lists(st.booleans(), min_size=width, max_size=width), min_size=1, max_size=6))
+    labels = np.array(rows, dtype=bool)
+    if tree.label_space.no_finding is not None:
+        none = tree.label_space.index(NO_FINDING)
+        labels[:, none] = ~np.delete(labels, none, axis=1).any(axis=1)
+    everywhere = np.ones_like(labels)
+    assert np.array_equal(tree.targets(labels, everywhere), tree.targets(labels))
+    assert np.array_equal(tree.mask(labels, everywhere), tree.mask(labels))
+    assert tree.known(labels).all()
+    assert tree.known(labels, everywhere).all()
+
+
+@pytest.mark.parametrize(
+    ("seen", "unknown", "expected"),
+    [
+        # what is seen, what is unknown, and what is then known of 'finding', 'minority' and Hernia
+        (["Hernia"], ["Mass"], (True, True, True)),
+        (["No Finding"], ["Hernia", "Mass"], (False, False, None)),
+        (["Mass"], ["Hernia"], (True, None, None)),
+        ([], ["Hernia"], (True, True, None)),  # a finding there is, and no common one: it is a rare one
+        ([], ["Hernia", "Mass"], (True, None, None)),
+        ([], ["Hernia", "No Finding"], (None, None, None)),
+        ([], ["No Finding"], (False, False, False)),
+    ],
+)
+def test_what_is_known_along_the_studys_tree(
+    seen: list[str], unknown: list[str], expected: tuple[bool | None, ...]
+) -> None:
+    labels, known = NIH15.encode(seen)[None], ~NIH15.encode(unknown)[None]
+    targets, told = STUDY.targets(labels, known)[0], STUDY.known(labels, known)[0]
+    columns = [STUDY.nodes.index(node) for node in ("finding", "minority", "Hernia")]
+    assert tuple(bool(targets[c]) if told[c] else None for c in columns) == expected

@@ -155,31 +155,97 @@ class Taxonomy:
         """For each finding in label order, its column among `nodes`."""
         return [self.nodes.index(finding) for finding in self.label_space.findings]
 
-    def targets(self, labels: BoolArray) -> BoolArray:
+    @cached_property
+    def _inner_columns(self) -> list[tuple[int, int, list[int]]]:
+        """Column of each inner node below the root's children, its parent's, and its siblings'; parents first."""
+        inner = {decision.parent for decision in self.decisions}
+        found = []
+        for decision in self.decisions[1:]:
+            children = [self.nodes.index(child) for child in decision.children]
+            for column in children:
+                if self.nodes[column] in inner:
+                    siblings = [other for other in children if other != column]
+                    found.append((column, self.nodes.index(str(decision.parent)), siblings))
+        return found
+
+    def targets(self, labels: BoolArray, known: BoolArray | None = None) -> BoolArray:
         """Whether each node holds: a finding where it is labelled, an inner node where any finding below it is.
 
         Parameters
         ----------
         labels : (N, K) bool array in label order
+        known : (N, K) bool array, optional
+            Where the labels are known; everywhere by default. What `labels` says elsewhere does not matter.
+
+        Returns
+        -------
+        (N, M) bool array in node order; False where it is not known whether the node holds (see `known`).
+        """
+        return self._any_below(labels) if known is None else self._settle(labels, known)[0]
+
+    def known(self, labels: BoolArray, known: BoolArray | None = None) -> BoolArray:
+        """Whether it is known of each node if it holds, from labels of which some are unknown.
+
+        A finding is known where its own label is, and nowhere else: no unknown label is ever reasoned into a yes or a
+        no. An inner node has no label; it is known where all ways to fill in the unknown labels agree on it. So it
+        holds where a finding below it does, and where its parent holds and all its siblings do not; it does not hold
+        where no finding below it does, and where its parent does not. The root's child is known wherever No Finding
+        is.
+
+        Parameters
+        ----------
+        labels : (N, K) bool array in label order
+        known : (N, K) bool array, optional
+            Where the labels are known; everywhere by default.
 
         Returns
         -------
         (N, M) bool array in node order
         """
-        leaves = np.zeros((len(labels), len(self.nodes)), dtype=np.bool_)
-        for finding, column in zip(self.label_space.findings, self._finding_columns, strict=True):
-            leaves[:, column] = labels[:, self.label_space.labels.index(finding)]
-        return np.asarray(leaves @ self._paths > 0)
+        if known is None:
+            return np.ones((len(labels), len(self.nodes)), dtype=np.bool_)
+        holds, fails = self._settle(labels, known)
+        return holds | fails
 
-    def mask(self, labels: BoolArray) -> BoolArray:
-        """(N, M) bool: whether the parent of each node holds, so that its decision is asked at all."""
-        targets = self.targets(labels)
+    def mask(self, labels: BoolArray, known: BoolArray | None = None) -> BoolArray:
+        """Where each decision is asked: the node's parent is known to hold, and the node itself is known.
+
+        Parameters
+        ----------
+        labels, known
+            As for `known`.
+
+        Returns
+        -------
+        (N, M) bool array in node order
+        """
+        targets = self.targets(labels, known)
         mask = np.ones_like(targets)
         for decision in self.decisions:
             if decision.parent is not None:
                 parent = targets[:, self.nodes.index(decision.parent)]
                 mask[:, self.columns(decision.name)] = parent[:, None]
-        return mask
+        return mask if known is None else mask & self.known(labels, known)
+
+    def _any_below(self, labels: BoolArray) -> BoolArray:
+        """(N, M): whether the node is a labelled finding, or has one below it."""
+        leaves = np.zeros((len(labels), len(self.nodes)), dtype=np.bool_)
+        for finding, column in zip(self.label_space.findings, self._finding_columns, strict=True):
+            leaves[:, column] = labels[:, self.label_space.labels.index(finding)]
+        return np.asarray(leaves @ self._paths > 0)
+
+    def _settle(self, labels: BoolArray, known: BoolArray) -> tuple[BoolArray, BoolArray]:
+        """(N, M) twice: where each node is known to hold, and where it is known not to."""
+        holds, fails = self._any_below(labels & known), ~self._any_below(labels | ~known)
+        if self.label_space.no_finding is not None and self.nodes[0] not in self.leaves:
+            none = self.label_space.labels.index(self.label_space.no_finding)
+            holds[:, 0] |= known[:, none] & ~labels[:, none]
+            fails[:, 0] |= known[:, none] & labels[:, none]
+        # Down the tree, what is known of a parent settles its inner children; a finding is known by its label alone.
+        for column, parent, siblings in self._inner_columns:
+            holds[:, column] |= holds[:, parent] & fails[:, siblings].all(axis=1)
+            fails[:, column] |= fails[:, parent]
+        return holds, fails
 
     def log_marginals(self, logits: npt.ArrayLike) -> FloatArray:
         """Log-probability of each label from the logits of the conditional probabilities.

@@ -1,14 +1,20 @@
 """No patient is ever on two sides, and the sides are alike in findings."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chestxpert.cohort.nih import OfficialLists
+from chestxpert.cohort.source import Source, split_source
 from chestxpert.cohort.splits import cut_validation, hold_out, official_sides, random_split
+from chestxpert.cohort.table import make_table
 from chestxpert.errors import CohortError
+from chestxpert.labels import NIH15
 
 
 def _people(
@@ -101,3 +107,15 @@ def test_official_sides() -> None:
 def test_a_share_outside_0_to_1_is_refused(fraction: float) -> None:
     with pytest.raises(CohortError, match="between 0 and 1"):
         hold_out(np.array(["a", "b"], dtype=object), np.ones((2, 2), bool), fraction, np.random.default_rng(0))
+
+
+def test_an_unknown_label_counts_as_not_carried(hide: Callable[..., np.ndarray]) -> None:
+    """A table with unknown labels is split as one in which they are absent."""
+    ids, labels = _people(3, 60, labels=14)
+    labels = np.column_stack([labels, ~labels.any(axis=1)])
+    known = hide(labels, NIH15, 0.3)
+    names = [f"{number}.png" for number in range(len(ids))]
+    frame = make_table(names, ids, labels, NIH15, known=known)
+    source = Source("nih", NIH15, frame, None, pd.DataFrame(), [])
+    split = split_source(source, frame, "random", 0.25, 7).frame["split"].to_numpy(dtype=object)
+    np.testing.assert_array_equal(split, random_split(ids, labels & known, 0.25, 7))

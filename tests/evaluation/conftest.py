@@ -18,8 +18,17 @@ MakePredictions = Callable[..., Predictions]
 PREVALENCE = np.array([0.2, 0.1, 0.12, 0.08, 0.2, 0.08, 0.06, 0.03, 0.2, 0.12, 0.12, 0.08, 0.15, 0.1])
 
 
-def _cohort(patients: int = 120, seed: int = 0, source: str = "nih", space: LabelSpace = NIH15) -> Cohort:
-    """Cohort of `patients` patients with one to four images each, half of them test, a quarter validation."""
+def _cohort(
+    patients: int = 120,
+    seed: int = 0,
+    source: str = "nih",
+    space: LabelSpace = NIH15,
+    hide: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Cohort:
+    """Cohort of `patients` patients with one to four images each, half of them test, a quarter validation.
+
+    `hide` says of its labels which are known.
+    """
     rng = np.random.default_rng(seed)
     images = rng.integers(1, 5, patients)
     owner = np.repeat(np.arange(patients), images)
@@ -29,7 +38,8 @@ def _cohort(patients: int = 120, seed: int = 0, source: str = "nih", space: Labe
     labels[:, space.index("No Finding")] = ~labels[:, : len(space.findings)].any(axis=1)
     ids = [f"{patient:08d}_{number:03d}.png" for number, patient in enumerate(owner)]
     names = [f"{patient:05d}" for patient in owner]
-    return Cohort(make_table(ids, names, labels, space, split=split, source=source), space)
+    known = None if hide is None else hide(labels)
+    return Cohort(make_table(ids, names, labels, space, known=known, split=split, source=source), space)
 
 
 def _predictions(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -151,3 +152,42 @@ def test_what_cannot_be_compared_is_refused(study: dict[str, list[RunResult]], c
         compare_runs(study, cohort.select("val"), tree)
     with pytest.raises(PredictionsError, match="primary metric must be one of"):
         compare_runs(study, cohort, tree, primary="accuracy")
+
+
+def test_without_unknown_labels_a_comparison_says_nothing_of_them(comparison: dict) -> None:
+    text = json.dumps(comparison)
+    assert "n_known" not in text
+    assert "not_learnt" not in text
+
+
+def test_a_comparison_with_unknown_labels_rests_on_the_known_ones(
+    study: dict[str, list[RunResult]],
+    make_cohort: MakeCohort,
+    cohort: Cohort,
+    tree: Taxonomy,
+    hide: Callable[..., np.ndarray],
+) -> None:
+    partly = make_cohort(hide=lambda labels: hide(labels, NIH15, 0.3))
+    runs = {name: study[name] for name in ("flat-weighted", "hierarchical-shared")}
+    runs["flat-weighted"] = [replace(run, not_learnt=["Hernia"]) for run in runs["flat-weighted"]]
+    result = compare_runs(runs, partly, tree, draws=DRAWS)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert result["recipes"]["flat-weighted"]["not_learnt"] == ["Hernia"]
+    assert "not_learnt" not in result["recipes"]["hierarchical-shared"]
+    rows = partly.rows("test")
+    draws = PatientDraws.draw(partly.patients[rows], DRAWS, 0)
+    known, truth = partly.known(rows), cohort.labels(rows)
+
+    def drawn(name: str) -> np.ndarray:
+        each = [
+            drawn_ranking(truth, run.predictions.align(partly, "test")[0], draws, known=known)[1] for run in runs[name]
+        ]
+        return np.mean([np.nanmean(precision, axis=1) for precision in each], axis=0)
+
+    (entry,) = [e for e in result["contrasts"] if e["metric"] == "macro_ap"]
+    low, high, _ = interval(drawn(entry["a"]) - drawn(entry["b"]))
+    assert (entry["low"], entry["high"]) == (pytest.approx(low), pytest.approx(high))
+    label = result["recipes"]["flat-weighted"]["per_label"]["Effusion"]
+    column = NIH15.index("Effusion")
+    assert label["n_known"] == known[:, column].sum()
+    assert label["n_positive"] == truth[known[:, column], column].sum()

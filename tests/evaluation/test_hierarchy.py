@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -49,3 +51,26 @@ def test_a_label_space_without_no_finding_has_nodes_alone() -> None:
     space = LabelSpace("two", ("Mass", "Nodule"), no_finding=None)
     tree = Taxonomy("t", space, (Decision("A", None, ("Mass", "Nodule")),))
     assert with_ancestors(np.array([[True, False]]), tree).tolist() == [[True, False]]
+
+
+def test_with_unknown_labels_the_papers_sets_are_cut_down_to_what_is_known(
+    tree: Taxonomy, hide: Callable[..., np.ndarray]
+) -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.random((120, 15)) < 0.1
+    truth[:, NIH15.index("No Finding")] = ~truth[:, :14].any(axis=1)
+    decided, known = rng.random((120, 15)) < 0.2, hide(truth, NIH15, 0.3)
+    told = tree.known(truth, known)
+    counts = hierarchical_counts(truth, decided, tree, known)
+    assert (counts != hierarchical_counts(truth, decided, tree)).any()
+    np.testing.assert_array_equal(counts, hierarchical_counts(truth ^ ~known, decided, tree, known))
+    holds = tree.targets(truth, known)
+    for row in range(120):
+        counted = {node for node, is_known in zip(tree.nodes, told[row], strict=True) if is_known}
+        if known[row, NIH15.index("No Finding")]:
+            counted.add("No Finding")
+        held = {node for node, is_held in zip(tree.nodes, holds[row], strict=True) if is_held}
+        held |= enlarged(truth[row] & known[row], tree)
+        said = enlarged(decided[row], tree) & counted
+        assert held <= counted
+        assert counts[row].tolist() == [len(held & said), len(said), len(held)]

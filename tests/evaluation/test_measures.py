@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,3 +80,73 @@ def test_a_flat_run_has_no_hard_metrics(cohort: Cohort, tree: Taxonomy, make_pre
     measured = point_metrics(Scored.of(made, cohort, "test", Operating.choose(made, cohort), tree))
     assert not [name for name in measured.overall if name.startswith("hard_")]
     assert "hierarchical_f1" in measured.overall
+
+
+@pytest.fixture(scope="module")
+def partly(scored: Scored, hide: Callable[..., np.ndarray]) -> Scored:
+    """`scored` with 30 % of its labels unknown, and all of some images."""
+    known = hide(scored.truth, NIH15, 0.3, seed=1)
+    known[::9] = False
+    return replace(scored, known=known)
+
+
+def test_drawn_metrics_with_unknown_labels_equal_the_plain_ones_on_repeated_rows(
+    cohort: Cohort, partly: Scored
+) -> None:
+    assert partly.known is not None
+    draws = PatientDraws.draw(cohort.patients[cohort.rows("test")], 25, 3)
+    drawn = drawn_metrics(partly, draws)
+    for draw, counts in enumerate(draws.counts[:, draws.patient_of_image]):
+        rows = np.repeat(np.arange(len(counts)), counts)
+        plain = point_metrics(replace(repeated(partly, rows), known=partly.known[rows]))
+        assert set(plain.overall) == set(drawn.overall)
+        for name, values in drawn.overall.items():
+            assert values[draw] == pytest.approx(plain.overall[name], abs=1e-9, nan_ok=True), name
+        for name, values in drawn.per_label.items():
+            np.testing.assert_allclose(values[draw], plain.per_label[name], atol=1e-9, err_msg=name)
+
+
+def test_drawn_decision_metrics_with_unknown_labels_equal_scikit_learn_on_the_known_rows(
+    cohort: Cohort, partly: Scored
+) -> None:
+    assert partly.known is not None
+    draws = PatientDraws.draw(cohort.patients[cohort.rows("test")], 6, 4)
+    drawn = drawn_metrics(partly, draws)
+    for draw, weights in enumerate(draws.counts[:, draws.patient_of_image]):
+        for k in range(15):
+            rows = partly.known[:, k] & (weights > 0)
+            held, decided = partly.truth[rows, k], partly.decisions[rows, k]
+            extra = {"sample_weight": weights[rows]}
+            brier = oracle.brier_score_loss(held, partly.probs[rows, k], **extra)
+            assert drawn.per_label["brier"][draw, k] == pytest.approx(brier, abs=1e-9)
+            f1 = oracle.f1_score(held, decided, zero_division=0, **extra) if held.any() else np.nan
+            assert drawn.per_label["f1"][draw, k] == pytest.approx(f1, abs=1e-9, nan_ok=True)
+        entries = partly.known & (weights > 0)[:, None]
+        each = np.broadcast_to(weights[:, None], entries.shape)[entries]
+        micro = oracle.f1_score(partly.truth[entries], partly.decisions[entries], sample_weight=each)
+        assert drawn.overall["micro_f1"][draw] == pytest.approx(micro, abs=1e-9)
+
+
+def test_what_is_behind_an_unknown_label_changes_no_metric(cohort: Cohort, partly: Scored) -> None:
+    assert partly.known is not None
+    draws = PatientDraws.draw(cohort.patients[cohort.rows("test")], 5, 0)
+    other = replace(partly, truth=partly.truth ^ ~partly.known)
+    for one, two in (
+        (point_metrics(partly), point_metrics(other)),
+        (drawn_metrics(partly, draws), drawn_metrics(other, draws)),
+    ):
+        for name in one.overall:
+            np.testing.assert_array_equal(one.overall[name], two.overall[name], err_msg=name)
+        for name in one.per_label:
+            np.testing.assert_array_equal(one.per_label[name], two.per_label[name], err_msg=name)
+
+
+def test_a_mask_that_hides_nothing_changes_no_digit(cohort: Cohort, scored: Scored) -> None:
+    draws = PatientDraws.draw(cohort.patients[cohort.rows("test")], 5, 0)
+    whole = replace(scored, known=np.ones_like(scored.truth))
+    for one, two in (
+        (point_metrics(scored), point_metrics(whole)),
+        (drawn_metrics(scored, draws), drawn_metrics(whole, draws)),
+    ):
+        for name in one.overall:
+            np.testing.assert_array_equal(one.overall[name], two.overall[name], err_msg=name)

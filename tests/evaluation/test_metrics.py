@@ -112,3 +112,72 @@ def test_turning_scores_round_turns_auroc_round(case: tuple[np.ndarray, np.ndarr
     truth, scores, _ = case
     np.testing.assert_allclose(metrics.auroc(truth, -scores), 1 - metrics.auroc(truth, scores), atol=1e-12)
     np.testing.assert_allclose(metrics.auroc(~truth, -scores), metrics.auroc(truth, scores), atol=1e-12)
+
+
+PER_LABEL = (metrics.auroc, metrics.average_precision, metrics.precision, metrics.recall, metrics.f1, metrics.brier)
+
+MASKED = st.integers(1, 30).flatmap(
+    lambda n: st.tuples(
+        hnp.arrays(np.bool_, (n, 3)),
+        hnp.arrays(np.int64, (n, 3), elements=st.integers(0, 8)).map(lambda values: values / 8),
+        hnp.arrays(np.bool_, (n, 3)),
+    )
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(MASKED)
+def test_a_label_is_measured_as_if_its_unknown_images_were_not_there(
+    case: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    truth, probs, known = case
+    for metric in PER_LABEL:
+        values = probs if metric in (metrics.auroc, metrics.average_precision, metrics.brier) else probs >= 0.5
+        masked = metric(truth, values, known)
+        for k in range(3):
+            rows = known[:, k]
+            alone = metric(truth[rows, k : k + 1], values[rows, k : k + 1])
+            np.testing.assert_allclose(masked[k], alone[0], rtol=1e-12, err_msg=metric.__name__)
+
+
+@settings(max_examples=60, deadline=None)
+@given(MASKED)
+def test_what_is_behind_an_unknown_label_does_not_change_a_digit(
+    case: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    truth, probs, known = case
+    for metric in (*PER_LABEL, metrics.micro_f1, metrics.exact_match):
+        values = probs if metric in (metrics.auroc, metrics.average_precision, metrics.brier) else probs >= 0.5
+        np.testing.assert_array_equal(metric(truth, values, known), metric(truth ^ ~known, values, known))
+        np.testing.assert_array_equal(metric(truth, values, np.ones_like(known)), metric(truth, values))
+
+
+@settings(max_examples=60, deadline=None)
+@given(MASKED)
+def test_metrics_over_labels_together_count_known_entries(case: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    truth, probs, known = case
+    decided = probs >= 0.5
+    pairs = [(truth[i, k], decided[i, k]) for i, k in zip(*np.nonzero(known), strict=True)]
+    held, said = (np.array(column, dtype=bool) for column in zip(*pairs, strict=True)) if pairs else np.empty((2, 0))
+    f1 = oracle.f1_score(held, said, zero_division=np.nan) if np.any(held) or np.any(said) else np.nan
+    np.testing.assert_allclose(metrics.micro_f1(truth, decided, known), f1)
+    right = [all(t == d for t, d, k in zip(*row, strict=True) if k) for row in zip(truth, decided, known, strict=True)]
+    counted = [value for value, told in zip(right, known, strict=True) if told.any()]
+    expected = np.mean(counted) if counted else np.nan
+    np.testing.assert_allclose(metrics.exact_match(truth, decided, known), expected)
+
+
+def test_a_label_that_is_known_nowhere_has_no_metric_at_all() -> None:
+    truth, known = np.array([[True, True], [False, False]]), np.array([[True, False], [True, False]])
+    for metric in PER_LABEL:
+        value = metric(truth, truth.astype(float), known)
+        assert not np.isnan(value[0])
+        assert np.isnan(value[1]), metric.__name__
+    assert np.isnan(metrics.exact_match(truth, truth, np.zeros_like(known)))
+    assert np.isnan(metrics.micro_f1(truth, truth, np.zeros_like(known)))
+
+
+def test_what_is_known_must_have_the_shape_of_the_truth() -> None:
+    for metric in (*PER_LABEL, metrics.micro_f1, metrics.exact_match):
+        with pytest.raises(PredictionsError, match=r"\(2, 3\), but got \(2, 1\)"):
+            metric(np.zeros((2, 3)), np.zeros((2, 3)), np.ones((2, 1)))

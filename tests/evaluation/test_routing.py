@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from chestxpert.evaluation.routing import found_by_decisions, lost_along_tree, node_confusion
@@ -71,3 +73,37 @@ def test_routed_counts_need_the_whole_path(tree: Taxonomy) -> None:
     entry = node_confusion(truth, given_parent, np.full(len(tree.nodes), 0.5), tree)["Hernia"]
     assert entry["given_parent"] == {"tp": 1, "fp": 0, "fn": 0, "tn": 0}
     assert entry["routed"] == {"tp": 0, "fp": 0, "fn": 1, "tn": 0}
+
+
+def test_an_image_is_no_case_of_a_finding_that_it_is_not_known_to_carry(
+    tree: Taxonomy, hide: Callable[..., np.ndarray]
+) -> None:
+    truth, given_parent, cut = random_case(tree, 2)
+    known = hide(truth, NIH15, 0.3)
+    routed = tree.route(given_parent, cut)
+    seen = truth & known
+    for finding, entry in lost_along_tree(truth, given_parent, cut, tree, known).items():
+        column = NIH15.index(finding)
+        assert entry["n"] == seen[:, column].sum() < truth[:, column].sum()
+        assert entry["found"] == (seen & routed)[:, column].sum()
+        assert entry["found"] + sum(entry["lost"].values()) == entry["n"]
+    assert found_by_decisions(truth, routed, NIH15, known) == found_by_decisions(seen, routed, NIH15)
+    hidden = truth ^ ~known
+    assert lost_along_tree(hidden, given_parent, cut, tree, known) == lost_along_tree(
+        truth, given_parent, cut, tree, known
+    )
+
+
+def test_node_confusion_counts_the_images_that_tell(tree: Taxonomy, hide: Callable[..., np.ndarray]) -> None:
+    truth, given_parent, cut = random_case(tree, 3)
+    known = hide(truth, NIH15, 0.3)
+    nodes = node_confusion(truth, given_parent, cut, tree, known)
+    assert nodes == node_confusion(truth ^ ~known, given_parent, cut, tree, known)
+    told, mask, holds = tree.known(truth, known), tree.mask(truth, known), tree.targets(truth, known)
+    for column, node in enumerate(tree.nodes):
+        entry = nodes[node]
+        assert sum(entry["routed"].values()) == told[:, column].sum() < len(truth)
+        assert sum(entry["given_parent"].values()) == mask[:, column].sum()
+        own = given_parent[:, column] >= cut[column]
+        assert entry["given_parent"]["tp"] == (own & holds[:, column] & mask[:, column]).sum()
+        assert entry["given_parent"]["fp"] == (own & ~holds[:, column] & mask[:, column]).sum()

@@ -82,3 +82,59 @@ def test_plain_values_have_no_numpy_and_no_nan() -> None:
     value = {"a": np.float64("nan"), "b": np.array([1.0, np.inf]), "c": (np.int64(3), np.bool_(True)), "d": "x"}
     assert plain(value) == {"a": None, "b": [1.0, None], "c": [3, True], "d": "x"}
     assert type(plain(np.int64(3))) is int
+
+
+def test_without_unknown_labels_nothing_is_said_of_them(
+    cohort: Cohort, tree: Taxonomy, make_predictions: MakePredictions
+) -> None:
+    """The same text to the last byte, whether the table never had a gap or has columns that could have one."""
+    made = make_predictions(cohort, tree=tree)
+    result = json.dumps(evaluate_run(made, cohort, tree))
+    assert "n_known" not in result
+    assert "not_learnt" not in result
+    gapless = Cohort(cohort.table.astype(dict.fromkeys(NIH15.labels, "boolean")), NIH15)
+    assert json.dumps(evaluate_run(made, gapless, tree)) == result
+
+
+def test_what_is_unknown_is_counted_and_left_out(
+    cohort: Cohort,
+    make_cohort: Callable[..., Cohort],
+    tree: Taxonomy,
+    make_predictions: MakePredictions,
+    hide: Callable[..., np.ndarray],
+) -> None:
+    def hidden(labels: np.ndarray) -> np.ndarray:
+        known = hide(labels, NIH15, 0.3)
+        known[:, NIH15.index("Edema")] = False
+        known[:, NIH15.index("Mass")] = True
+        return known
+
+    partly, made = make_cohort(hide=hidden), make_predictions(cohort)
+    result = evaluate_run(made, partly, tree, ["Edema"])
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert result["not_learnt"] == ["Edema"]
+    rows = partly.rows("test")
+    known, truth, probs = partly.known(rows), cohort.labels(rows), made.align(partly, "test")[0]
+    for k, label in enumerate(NIH15.labels):
+        entry = result["test"]["per_label"][label]
+        if label == "Mass":
+            assert "n_known" not in entry
+            continue
+        told = known[:, k]
+        assert entry["n_known"] == told.sum()
+        assert entry["n_positive"] == truth[told, k].sum()
+        if label == "Edema":
+            assert (entry["n_known"], entry["ap"], entry["brier"], entry["f1"]) == (0, None, None, None)
+        else:
+            assert entry["ap"] == pytest.approx(average_precision_score(truth[told, k], probs[told, k]))
+    assert result["test"]["defined"]["macro_ap"] == {"n_defined": 14, "n_undefined": 1}
+    assert result["test"]["defined"]["brier"] == {"n_defined": 14, "n_undefined": 1}
+    assert result["thresholds"]["labels"]["Edema"] == {"threshold": 0.5, "fallback": True}
+    assert result["test"]["tree"]["findings"]["Edema"]["n"] == 0
+    routed = evaluate_run(make_predictions(cohort, tree=tree), partly, tree)["test"]["tree"]
+    told = tree.known(truth, known)
+    for column, node in enumerate(tree.nodes):
+        assert sum(routed["nodes"][node]["routed"].values()) == told[:, column].sum()
+    assert {name: entry["n"] for name, entry in routed["findings"].items()} == {
+        name: partly.counts("test")[name] for name in NIH15.findings
+    }

@@ -9,7 +9,7 @@ from chestxpert.cohort.table import Cohort
 from chestxpert.errors import PredictionsError
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.scored import Operating, Scored
-from chestxpert.evaluation.thresholds import best_f1_threshold
+from chestxpert.evaluation.thresholds import best_f1_threshold, node_thresholds
 from chestxpert.labels import NIH15
 from chestxpert.taxonomy import Taxonomy
 
@@ -73,3 +73,34 @@ def test_hard_routing_and_the_soft_product_are_two_things(
     np.testing.assert_array_equal(scored.routed, tree.route(given_parent, operating.nodes.values))
     flat = make_predictions(cohort)
     assert Scored.of(flat, cohort, "test", Operating.choose(flat, cohort), tree).routed is None
+
+
+def test_unknown_validation_labels_have_no_say_in_a_threshold(
+    make_cohort: Callable[..., Cohort],
+    make_predictions: MakePredictions,
+    tree: Taxonomy,
+    hide: Callable[..., np.ndarray],
+) -> None:
+    def hidden(labels: np.ndarray) -> np.ndarray:
+        known = hide(labels, NIH15, 0.3)
+        known[:, NIH15.index("Hernia")] = False
+        return known
+
+    whole, partly = make_cohort(), make_cohort(hide=hidden)
+    made = make_predictions(whole, tree=tree)
+    operating = Operating.choose(made, partly)
+    rows = partly.rows("val")
+    known, truth, probs = partly.known(rows), partly.labels(rows), made.align(partly, "val")[0]
+    for k, label in enumerate(NIH15.labels):
+        expected = best_f1_threshold(truth[known[:, k], k], probs[known[:, k], k])
+        assert operating.labels.fallback[k] == (expected is None) == (label == "Hernia")
+        assert operating.labels.values[k] == (0.5 if expected is None else expected)
+    given_parent = made.align(partly, "val")[1]
+    assert given_parent is not None
+    assert operating.nodes is not None
+    np.testing.assert_array_equal(operating.nodes.values, node_thresholds(truth, given_parent, tree, known).values)
+    assert (operating.nodes.values != node_thresholds(truth, given_parent, tree).values).any()
+    scored = Scored.of(made, partly, "test", operating, tree)
+    assert scored.known is not None
+    np.testing.assert_array_equal(scored.known, partly.known(partly.rows("test")))
+    assert Scored.of(made, whole, "test", operating, tree).known is None

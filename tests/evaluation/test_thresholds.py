@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -82,3 +84,19 @@ def test_nodes_are_tuned_only_where_their_parent_holds(tree: Taxonomy) -> None:
 def test_shapes_that_differ_are_named() -> None:
     with pytest.raises(PredictionsError, match=r"\(2, 1\), \(3, 1\)"):
         f1_thresholds(np.zeros((2, 1)), np.zeros((3, 1)))
+
+
+def test_nodes_are_tuned_on_what_is_known(tree: Taxonomy, hide: Callable[..., np.ndarray]) -> None:
+    rng = np.random.default_rng(5)
+    labels = np.zeros((90, 15), dtype=bool)
+    labels[:, :14] = rng.random((90, 14)) < 0.15
+    labels[:, 14] = ~labels[:, :14].any(axis=1)
+    known, given_parent = hide(labels, NIH15, 0.3), rng.random((90, len(tree.nodes)))
+    chosen = node_thresholds(labels, given_parent, tree, known)
+    np.testing.assert_array_equal(chosen.values, node_thresholds(labels ^ ~known, given_parent, tree, known).values)
+    mask, targets = tree.mask(labels, known), tree.targets(labels, known)
+    for column in range(len(tree.nodes)):
+        rows = mask[:, column]
+        expected = best_f1_threshold(targets[rows, column], given_parent[rows, column])
+        assert chosen.values[column] == (FALLBACK if expected is None else expected)
+        assert chosen.fallback[column] == (expected is None)

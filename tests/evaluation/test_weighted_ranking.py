@@ -117,3 +117,40 @@ def test_the_basic_interval_of_macro_average_precision_holds_the_truth_and_the_p
         percentile += low <= prevalence <= high
     assert basic >= 50
     assert percentile <= 30
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 3))
+def test_with_unknown_labels_it_equals_scikit_learn_with_weights_on_the_known_rows(seed: int, decimals: int) -> None:
+    truth, scores, draws = case(seed, decimals, n=60)
+    draws = PatientDraws(draws.patient_of_image, draws.counts[:4])
+    known = np.random.default_rng(seed).random(truth.shape) < [0.9, 0.6, 0.3, 0.0]
+    auroc, precision = drawn_ranking(truth, scores, draws, workers=1, known=known)
+    for draw, weights in enumerate(draws.counts[:, draws.patient_of_image]):
+        for label in range(truth.shape[1]):
+            rows = known[:, label] & (weights > 0)
+            held, values, extra = truth[rows, label], scores[rows, label], {"sample_weight": weights[rows]}
+            if not held.any():
+                assert np.isnan(auroc[draw, label])
+                assert np.isnan(precision[draw, label])
+                continue
+            assert precision[draw, label] == pytest.approx(average_precision_score(held, values, **extra), abs=1e-9)
+            if held.all():
+                assert np.isnan(auroc[draw, label])
+            else:
+                assert auroc[draw, label] == pytest.approx(roc_auc_score(held, values, **extra), abs=1e-9)
+
+
+def test_neither_a_whole_mask_nor_what_it_hides_changes_a_digit() -> None:
+    truth, scores, draws = case(11, 2)
+    known = np.random.default_rng(0).random(truth.shape) < 0.7
+    whole = drawn_ranking(truth, scores, draws, workers=1)
+    for one, other in (
+        (whole, drawn_ranking(truth, scores, draws, workers=2, known=np.ones_like(known))),
+        (
+            drawn_ranking(truth, scores, draws, workers=1, known=known),
+            drawn_ranking(truth ^ ~known, scores, draws, workers=1, known=known),
+        ),
+    ):
+        for left, right in zip(one, other, strict=True):
+            np.testing.assert_array_equal(left, right)

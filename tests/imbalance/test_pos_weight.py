@@ -67,3 +67,14 @@ def test_prior_logits_are_log_odds_of_known_entries_times_the_weight() -> None:
     assert prior_logits(targets, mask) == pytest.approx(np.log([1.5 / 3.5, 0.5 / 3.5]), abs=1e-6)
     balanced = np.array([3.5 / 1.5, 7.0], dtype=np.float32)
     assert prior_logits(targets, mask, balanced) == pytest.approx([0.0, 0.0], abs=1e-6)
+
+
+@settings(deadline=None, max_examples=50)
+@given(pair=st.integers(0, 30).flatmap(lambda n: st.tuples(*[arrays(np.bool_, (n, 4))] * 2)))
+def test_weights_and_priors_are_those_of_the_known_rows(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    targets, mask = pair
+    for function in (pos_weight, prior_logits):
+        masked = function(targets, mask)
+        np.testing.assert_array_equal(masked, function(targets ^ ~mask, mask))
+        for k in range(4):
+            np.testing.assert_array_equal(masked[k], function(targets[mask[:, k], k : k + 1])[0])

@@ -39,7 +39,14 @@ _PARAMETERS = {"flat": 4_043_023, "cascade": 11_870_112, "shared": 4_071_560}
 TREE = study_taxonomy(NIH15)
 
 
-def make_cohort(rng: np.random.Generator, *, simulated: bool = False, scale: float = 1.0, without: str = "") -> Cohort:
+def make_cohort(
+    rng: np.random.Generator,
+    *,
+    simulated: bool = False,
+    scale: float = 1.0,
+    without: str = "",
+    hide: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Cohort:
     """Patients of one to five images; some findings come together more often than by chance."""
     images, patients, splits, rows = [], [], [], []
     for split, size in _SIZES.items():
@@ -57,7 +64,8 @@ def make_cohort(rng: np.random.Generator, *, simulated: bool = False, scale: flo
     labels[:, NIH15.index("No Finding")] = ~labels[:, :14].any(axis=1)
     count = len(images)
     table = make_table(
-        images, patients, labels, NIH15, split=splits, source="simulated" if simulated else "nih",
+        images, patients, labels, NIH15, known=None if hide is None else hide(labels), split=splits,
+        source="simulated" if simulated else "nih",
         view=rng.choice(["PA", "AP"], count), sex=rng.choice(["M", "F"], count), age=rng.integers(18, 90, count),
     )  # fmt: skip
     return Cohort(table, NIH15)
@@ -117,13 +125,16 @@ def make_study(
     scale: float = 1.0,
     without: str = "",
     draws: int = 400,
+    hide: Callable[[np.ndarray], np.ndarray] | None = None,
+    not_learnt: tuple[str, ...] = (),
 ) -> Path:
     """Study folder with everything `compare` writes but the report.
 
-    `without` names a finding that no test image carries, `scale` shrinks the cohort.
+    `without` names a finding that no test image carries, `scale` shrinks the cohort, `hide` says which labels are
+    known, and `not_learnt` names those that the flat recipes could not learn.
     """
     rng = np.random.default_rng(7)
-    cohort = make_cohort(rng, simulated=simulated, scale=scale, without=without)
+    cohort = make_cohort(rng, simulated=simulated, scale=scale, without=without, hide=hide)
     study: dict[str, list[RunResult]] = {}
     for place, name in enumerate(recipes):
         architecture, skill, extra = _RECIPES[name]
@@ -141,7 +152,8 @@ def make_study(
             write_json(run / "cost.json", cost)
             write_json(run / "environment.json", _environment(cohort, seed))
             predictions.save(run / "predictions.parquet")
-            study.setdefault(name, []).append(RunResult(seed, predictions, architecture, cost))
+            untaught = not_learnt if architecture == "flat" else ()
+            study.setdefault(name, []).append(RunResult(seed, predictions, architecture, cost, untaught))
     cohort.save(folder / "cohort.parquet")
     write_json(folder / "comparison.json", compare_runs(study, cohort, TREE, draws=draws))
     settings = {

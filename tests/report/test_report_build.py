@@ -4,9 +4,13 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from chestxpert.report import build_report
+from chestxpert.cohort.table import Cohort
+from chestxpert.labels import NIH15
+from chestxpert.report import build_report, summary_text
+from chestxpert.report.build import Counts
 from chestxpert.report.results import Results
 
 
@@ -168,3 +172,42 @@ def test_what_a_comparison_may_leave_out_is_left_out(study_copy: Path) -> None:
     assert "fig-tree" not in found.ids()
     assert "confusion" not in found.ids()
     assert "fig-recipes" in found.ids()
+
+
+def test_what_is_unknown_is_said_and_left_out_of_every_share(
+    study_factory: Callable[..., Path], hide: Callable[..., np.ndarray], tmp_path: Path
+) -> None:
+    def hidden(labels: np.ndarray) -> np.ndarray:
+        known = hide(labels, NIH15, 0.3)
+        known[:, NIH15.index("Hernia")] = False
+        known[:, NIH15.index("No Finding")] |= (labels & known).any(axis=1)
+        return known
+
+    folder = study_factory(
+        tmp_path, recipes=("flat-basic", "hierarchical-shared"), seeds=(0,), draws=20, hide=hidden,
+        not_learnt=("Hernia",),
+    )  # fmt: skip
+    found = Page(build_report(folder))
+    cohort = Cohort.load(folder / "cohort.parquet")
+    unknown = int((~cohort.known()).sum())
+    rows = cohort.rows("test")
+    for label, share in Counts.of(cohort).shares("test").items():
+        told = cohort.known(rows)[:, NIH15.index(label)]
+        assert share == (cohort.labels(rows)[told, NIH15.index(label)].mean() if told.any() else 0)
+    thin = "\N{NARROW NO-BREAK SPACE}"
+    assert f"{unknown:,} of {cohort.known().size:,} labels are unknown".replace(",", thin) in found.text
+    assert "Not learnt: Hernia (flat-basic)." in " ".join(found.text.split())
+    tested, told = cohort.counts("test")["Mass"], cohort.known_counts("test")["Mass"]
+    row = next(row for row in re.findall(r'<tr><th scope="row">Mass</th>(.*?)</tr>', found.source) if "%" in row)
+    assert f"{100 * tested / told:.1f} %" in row
+    assert f"{tested} of {told}" in found.text  # above the curves
+    labels = [attrs.get("aria-label", "") for tag, attrs in found.tags if tag == "svg"]
+    assert any("Hernia: not defined, no test image tells" in label for label in labels)
+    text = summary_text(json.loads((folder / "comparison.json").read_text()))
+    assert "Not learnt, since no training image tells: Hernia (flat-basic)" in text
+
+
+def test_where_all_is_known_the_page_does_not_speak_of_unknown_labels(page: Page) -> None:
+    assert "unknown" not in page.ids()
+    assert "Not learnt" not in page.text
+    assert not re.search(r"labels? (is|are) unknown", page.text)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from chestxpert.report.figures_curves import precision_recall_points, roc_points
+from chestxpert.report.figures_curves import Scores, precision_recall_points, roc_points
 from chestxpert.report.small_plot import _thinned
 
 
@@ -38,3 +38,12 @@ def _distance(p: tuple[float, float], a: tuple[float, float], b: tuple[float, fl
 def test_thinning_shortens_a_long_stair() -> None:
     stair = [(x / 100, 10.0) for x in range(10_000)]
     assert _thinned(stair) == [(0.0, 10.0), (100.0, 10.0)]
+
+
+def test_curves_of_a_label_are_drawn_from_the_images_that_tell() -> None:
+    rng = np.random.default_rng(0)
+    truth, known, probs = rng.random((50, 2)) < 0.4, rng.random((50, 2)) < 0.6, rng.random((50, 2))
+    held, recipes = Scores(truth, {"flat-basic": [probs]}, known).label(1)
+    np.testing.assert_array_equal(held, truth[known[:, 1], 1])
+    np.testing.assert_array_equal(recipes["flat-basic"][0], probs[known[:, 1], 1])
+    np.testing.assert_array_equal(Scores(truth, {}).label(0)[0], truth[:, 0])

@@ -14,7 +14,7 @@ from chestxpert.report.figure_findings import findings_figure
 from chestxpert.report.figure_learning import learning_figure
 from chestxpert.report.figure_recipes import recipes_figure
 from chestxpert.report.figure_tree import tree_figure
-from chestxpert.report.figures_cohort import cooccurrence_figure
+from chestxpert.report.figures_cohort import cooccurrence_figure, distribution_figure
 from chestxpert.report.read import StudyFolder, read_study
 from chestxpert.report.results import Results
 from chestxpert.report.scales import signed
@@ -169,3 +169,41 @@ def test_a_forest_row_reads_as_the_contrast(study: StudyFolder) -> None:
     first = next(contrast for contrast in study.results.contrasts if contrast.metric == study.results.primary)
     assert any(words.startswith(signed(first.difference) + " [") for words in _words(wide))
     assert any(re.fullmatch(rf"{first.a} . {first.b}", words) for words in _words(wide))
+
+
+def test_cooccurrence_with_unknown_labels_counts_the_images_that_tell() -> None:
+    rng = np.random.default_rng(5)
+    known = rng.random((300, 3)) < 0.8
+    labels = (rng.random((300, 3)) < (0.5, 0.3, 0.2)) & known
+    figure = cooccurrence_figure(["Mass", "Nodule", "Hernia"], labels, known)
+    pairs = list(zip(labels.tolist(), known.tolist(), strict=True))
+    mass = [(row, told) for row, told in pairs if row[0]]
+    settled = [row for row, told in mass if all(told) or row[1] or row[2]]
+    alone = sum(not row[1] and not row[2] for row in settled)
+    assert figure.tables[0].rows[0][1:3] == [str(len(mass)), f"{100 * alone / len(settled):.0f} %"]
+    told = [row for row, told in mass if told[1]]
+    share = f"of images with Mass, Nodule: {100 * sum(row[1] for row in told) / len(told):.1f} %"
+    assert share in {node.findtext("title") for node in _drawings(figure)[0].iter("rect")}
+    assert "label is unknown" in figure.caption
+
+
+def test_the_long_tail_is_a_share_of_the_images_that_tell() -> None:
+    counts = {split: {"Mass": 10, "Hernia": 0} for split in ("train", "val", "test")}
+    known = {split: {"Mass": 40, "Hernia": 0} for split in ("train", "val", "test")}
+    figure = distribution_figure(["Mass", "Hernia"], counts, known, dict.fromkeys(counts, 100))
+    table = figure.tables[0]
+    assert table.head == [
+        "finding", "training", "share", "validation", "share", "test", "share",
+        "unknown in training", "unknown in validation", "unknown in test",
+    ]  # fmt: skip
+    assert table.rows == [
+        ["Mass", *["10", "25.0 %"] * 3, *["60"] * 3],
+        ["Hernia", *["0", "not defined"] * 3, *["100"] * 3],
+    ]
+    wide = _drawings(figure)[0]
+    assert _words(wide).count("unknown") == 3
+    assert sum("bar" in node.get("class", "") for node in wide.iter("rect")) == 3
+    whole = distribution_figure(
+        ["Mass"], counts, {split: {"Mass": 100} for split in counts}, dict.fromkeys(counts, 100)
+    )
+    assert "unknown" not in f"{whole.caption} {whole.tables[0].head} {whole.picture}"

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from chestxpert.cohort.table import Cohort
@@ -173,3 +174,23 @@ def test_a_study_that_cannot_begin_leaves_no_folder(dataset_folder: Path, tmp_pa
     with pytest.raises(ChestXpertError, match="resnet19"):
         run_study(StudyPlan(dataset_folder, recipes, (0,)), tmp_path / "study")
     assert not (tmp_path / "study").exists()
+
+
+def test_a_study_says_which_findings_its_runs_could_not_learn(dataset_folder: Path, tmp_path: Path) -> None:
+    """From unknown labels in the table to the comparison, through training, stored runs and back."""
+    folder = tmp_path / "dataset"
+    shutil.copytree(dataset_folder, folder)
+    cohort = Cohort.load(folder / "cohort.parquet")
+    table = cohort.table.astype({"Hernia": "boolean"})
+    table.loc[table["split"] == "train", "Hernia"] = pd.NA
+    partly = Cohort(table, cohort.label_space)
+    partly.save(folder / "cohort.parquet")
+    recipes = load_recipes(["flat-basic", "hierarchical-shared"], TINY, freeze=True)
+    comparison = run_study(StudyPlan(folder, recipes, (0,)), tmp_path / "study", draws=20)
+    assert comparison["cohort"]["fingerprint"] == partly.fingerprint != cohort.fingerprint
+    for recipe in comparison["recipes"].values():
+        assert recipe["not_learnt"] == ["Hernia"]
+        assert recipe["per_label"]["Hernia"]["n_positive"] == cohort.counts("test")["Hernia"]
+        assert "n_known" not in recipe["per_label"]["Hernia"]  # every test image tells
+    stored = without_times(write_comparison(tmp_path / "study", draws=20))
+    assert stored == without_times(comparison)

@@ -26,6 +26,21 @@ def check_table(table: pd.DataFrame, label_space: LabelSpace, columns: Sequence[
     _check_copies(table)
 
 
+def boolean_array(columns: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Label columns as an array of their shape, False where a label is unknown."""
+    values = columns.to_numpy()
+    return values if values.dtype == np.bool_ else columns.to_numpy(dtype=np.bool_, na_value=False)
+
+
+def missing_array(columns: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Where label columns hold nothing, as an array of their shape."""
+    missing = np.zeros(columns.shape, dtype=np.bool_)
+    for position, dtype in enumerate(columns.dtypes):
+        if dtype != np.bool_:
+            missing[:, position] = columns.iloc[:, position].isna()
+    return missing
+
+
 def check_patients_apart(patients: pd.Series, split: pd.Series) -> None:
     """Raise CohortError if a patient has images in two splits.
 
@@ -49,7 +64,7 @@ def _check_columns(table: pd.DataFrame, label_space: LabelSpace, columns: Sequen
         missing = [name for name in expected if name not in table.columns]
         problem = f"it lacks {missing[:_SHOWN]}" if missing else f"it has {list(table.columns)}"
         raise CohortError(f"A cohort over '{label_space.name}' has the columns {expected}, in this order; {problem}.")
-    wrong = [label for label in label_space.labels if table[label].dtype != np.bool_]
+    wrong = [label for label in label_space.labels if table[label].dtype not in (np.bool_, pd.BooleanDtype())]
     if wrong:
         raise CohortError(
             f"Label columns must be boolean, but '{wrong[0]}' is {table[wrong[0]].dtype}. Prepare the data set again."
@@ -71,10 +86,20 @@ def _check_ids(table: pd.DataFrame) -> None:
 
 
 def _check_no_finding(table: pd.DataFrame, label_space: LabelSpace) -> None:
+    """No Finding is true only without a finding, false only with one (or one unknown), unknown only without one."""
     if label_space.no_finding is None:
         return
-    any_finding = table[list(label_space.findings)].to_numpy(dtype=np.bool_).any(axis=1)
-    wrong = table["image_id"].to_numpy()[table[label_space.no_finding].to_numpy(dtype=np.bool_) == any_finding]
+    image_ids, findings = table["image_id"].to_numpy(), table[list(label_space.findings)]
+    none = boolean_array(table[[label_space.no_finding]])[:, 0]
+    unknown = missing_array(table[[label_space.no_finding]])[:, 0]
+    any_finding, any_unknown = boolean_array(findings).any(axis=1), missing_array(findings).any(axis=1)
+    unsaid = image_ids[any_finding & unknown]
+    if len(unsaid):
+        raise CohortError(
+            f"'{label_space.no_finding}' is unknown for {len(unsaid)} images that carry a finding, for example "
+            f"{_some(unsaid)}. A finding makes it false: correct the label table."
+        )
+    wrong = image_ids[np.where(any_finding, none, ~none & ~unknown & ~any_unknown)]
     if len(wrong):
         raise CohortError(
             f"'{label_space.no_finding}' must be true exactly where no finding is, but {len(wrong)} images say "

@@ -14,7 +14,7 @@ from chestxpert.cohort import splits
 from chestxpert.cohort.cxrlt import place_by_lists, place_by_tables, read_cxrlt
 from chestxpert.cohort.nih import OfficialLists, read_boxes, read_entries, read_lists
 from chestxpert.cohort.rejects import Reject
-from chestxpert.cohort.table import SIMULATED
+from chestxpert.cohort.table import SIMULATED, label_array
 from chestxpert.errors import CohortError, DataError
 from chestxpert.labels import CXRLT20, LabelSpace
 
@@ -116,7 +116,7 @@ def split_source(source: Source, frame: pd.DataFrame, way: str, val_fraction: fl
         If an official split is asked for and cannot be had, or a side would be empty.
     """
     patients = frame["patient_id"].to_numpy(dtype=object)
-    labels = frame[list(source.label_space.labels)].to_numpy(dtype=np.bool_)
+    labels = label_array(frame, source.label_space)
     if way == "random":
         return _done(frame, splits.random_split(patients, labels, val_fraction, seed), "random")
     if source.lists is not None:
@@ -146,7 +146,7 @@ def _by_lists(source: Source, frame: pd.DataFrame, val_fraction: float, seed: in
     inside = sides != ""
     rejects = [Reject(name, "not-listed", "in neither list") for name in frame["image_id"][~inside]]
     kept = frame[inside].reset_index(drop=True)
-    labels = kept[list(source.label_space.labels)].to_numpy(dtype=np.bool_)
+    labels = label_array(kept, source.label_space)
     split = splits.cut_validation(sides[inside], kept["patient_id"].to_numpy(dtype=object), labels, val_fraction, seed)
     return Split(kept.assign(split=split), "official", rejects, ())
 

@@ -32,7 +32,7 @@ def hold_out(
     patients : object array of shape (N,)
         Patient id of every image.
     labels : bool array of shape (N, K)
-        Findings of every image.
+        Findings of every image, False where a label is unknown: what nobody knows cannot be shared out evenly.
     fraction : float
         Share of the patients to hold out, between 0 and 1.
     rng : numpy.random.Generator

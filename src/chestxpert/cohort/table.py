@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from chestxpert.cohort.invariants import check_table
+from chestxpert.cohort.invariants import boolean_array, check_table, missing_array
 from chestxpert.errors import CohortError, LabelError
 from chestxpert.files import replace_when_whole
 from chestxpert.labels import LabelSpace
@@ -40,8 +40,9 @@ class Cohort:
     table : pandas.DataFrame
         Columns ``image_id``, ``patient_id``, ``view`` ("PA", "AP" or ""), ``sex`` ("M", "F" or ""), ``age``
         (years as float, NaN where unknown), ``split`` ("train", "val" or "test"), ``source`` (such as "nih" or
-        "simulated"), ``origin`` (the image an augmented copy was made from, else ""), then one boolean column
-        per label in the order of `label_space`.
+        "simulated"), ``origin`` (the image an augmented copy was made from, else ""), then one column per label in
+        the order of `label_space`: bool where every image's label is known, else pandas' nullable "boolean", missing
+        where the label is unknown (uncertain, or never asked for).
     label_space : LabelSpace
         The findings and their order.
 
@@ -49,7 +50,8 @@ class Cohort:
     ------
     CohortError
         If the table breaks an invariant: image ids unique; no patient in two splits; "No Finding" true exactly
-        where no other finding is; an augmented row and its origin in train only.
+        where no other finding is, as far as labels are known (a finding that is there makes it false, never unknown);
+        an augmented row and its origin in train only.
     """
 
     table: pd.DataFrame
@@ -77,9 +79,22 @@ class Cohort:
         return bool((self.table["source"] == SIMULATED).any())
 
     def labels(self, rows: npt.ArrayLike | None = None) -> npt.NDArray[np.bool_]:
-        """Labels of the given row positions (all rows if None), shape (N, K), in LabelSpace order."""
-        labels = self.table[list(self.label_space.labels)].to_numpy(dtype=np.bool_)
+        """Labels of the given row positions (all rows if None), shape (N, K), in LabelSpace order.
+
+        False where a label is unknown: whoever counts on False meaning "not there" reads `known` too.
+        """
+        labels = label_array(self.table, self.label_space)
         return labels if rows is None else labels[np.asarray(rows)]
+
+    def known(self, rows: npt.ArrayLike | None = None) -> npt.NDArray[np.bool_]:
+        """Whether each of those labels is known, shape (N, K): all True in a cohort without unknown labels."""
+        known = ~missing_array(self.table[list(self.label_space.labels)])
+        return known if rows is None else known[np.asarray(rows)]
+
+    @cached_property
+    def all_known(self) -> bool:
+        """Whether every label of every image is known."""
+        return not missing_array(self.table[list(self.label_space.labels)]).any()
 
     def rows(self, split: str) -> npt.NDArray[np.int64]:
         """Positions of the rows of `split`, ascending; CohortError if there is no such split."""
@@ -89,11 +104,17 @@ class Cohort:
 
     def select(self, split: str) -> Cohort:
         """Cohort of the rows of one split, in the same order."""
-        return Cohort(self.table.iloc[self.rows(split)].reset_index(drop=True), self.label_space)
+        part = self.table.iloc[self.rows(split)].reset_index(drop=True)
+        return Cohort(_with_plain_labels(part, self.label_space), self.label_space)
 
     def counts(self, split: str) -> dict[str, int]:
-        """Number of images of `split` that carry each label."""
+        """Number of images of `split` that are known to carry each label."""
         totals = self.labels(self.rows(split)).sum(axis=0)
+        return {label: int(total) for label, total in zip(self.label_space.labels, totals, strict=True)}
+
+    def known_counts(self, split: str) -> dict[str, int]:
+        """Number of images of `split` whose label is known, for each label: what `counts` is a share of."""
+        totals = self.known(self.rows(split)).sum(axis=0)
         return {label: int(total) for label, total in zip(self.label_space.labels, totals, strict=True)}
 
     def n_patients(self, split: str | None = None) -> int:
@@ -103,17 +124,23 @@ class Cohort:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits over ids, patients, splits, labels and label space, in row order."""
+        """Twelve hexadecimal digits over ids, patients, splits, labels and label space, in row order.
+
+        What is unknown is part of it; a cohort in which nothing is has the digits it had before there were unknowns.
+        """
         digest = hashlib.sha256(self.label_space.fingerprint.encode())
         for column in ("image_id", "patient_id", "split", "origin"):
             digest.update("\x1f".join(self.table[column]).encode())
         digest.update(np.packbits(self.labels()).tobytes())
+        if not self.all_known:
+            digest.update(b"known" + np.packbits(self.known()).tobytes())
         return digest.hexdigest()[:12]
 
     def save(self, path: str | Path) -> Path:
         """Write the cohort as parquet, label space in its metadata; whole or not at all."""
         path = Path(path)
-        table = pa.Table.from_pandas(self.table, preserve_index=False)
+        plain = _with_plain_labels(self.table, self.label_space)
+        table = pa.Table.from_pandas(plain, preserve_index=False)
         about = {"schema": _SCHEMA, "label_space": self.label_space.to_dict()}
         metadata = {**(table.schema.metadata or {}), _METADATA_KEY: json.dumps(about).encode()}
         with replace_when_whole(path) as aside:
@@ -156,9 +183,24 @@ def _stored_label_space(metadata: dict[bytes, bytes] | None, path: Path) -> Labe
         ) from error
 
 
+def label_array(table: pd.DataFrame, label_space: LabelSpace) -> npt.NDArray[np.bool_]:
+    """Label columns of a cohort's table, shape (N, K), in LabelSpace order; False where a label is unknown."""
+    return boolean_array(table[list(label_space.labels)])
+
+
+def _with_plain_labels(table: pd.DataFrame, label_space: LabelSpace) -> pd.DataFrame:
+    """`table` with the label columns that miss nothing as bool, whatever rows were left out since it was made."""
+    complete = {
+        label: np.bool_
+        for label in label_space.labels
+        if table[label].dtype != np.bool_ and not table[label].isna().any()
+    }
+    return table.astype(complete) if complete else table
+
+
 def make_table(
     image_ids: Iterable[str], patients: Iterable[str], labels: npt.NDArray[np.bool_], label_space: LabelSpace,
-    **columns: Any,
+    *, known: npt.NDArray[np.bool_] | None = None, **columns: Any,
 ) -> pd.DataFrame:  # fmt: skip
     """Cohort table from arrays; columns not given are empty ("" or NaN) and ``split`` must be given.
 
@@ -170,6 +212,8 @@ def make_table(
         In LabelSpace order.
     label_space : LabelSpace
         Names the label columns.
+    known : bool array of shape (N, K), optional
+        Where the labels are known; everywhere by default. What `labels` holds elsewhere is not kept.
     **columns
         Any of ``view``, ``sex``, ``age``, ``split``, ``source``, ``origin``: N values or one for all.
     """
@@ -178,4 +222,8 @@ def make_table(
     frame = pd.DataFrame(front)
     frame["age"] = frame["age"].astype(np.float64)
     findings = pd.DataFrame(labels, columns=list(label_space.labels), index=frame.index, dtype=np.bool_)
+    if known is not None:
+        for column in np.flatnonzero(~known.all(axis=0)):
+            label = label_space.labels[column]
+            findings[label] = findings[label].astype("boolean").mask(~known[:, column])
     return pd.concat([frame, findings], axis=1)

@@ -7,7 +7,8 @@ with sums over all images
 
     hP = sum |P & T| / sum |P|,    hR = sum |P & T| / sum |T|,    hF1 = 2 hP hR / (hP + hR).
 
-No Finding is a node of its own below the root. Any recipe's decisions can be measured so, a flat one's too.
+No Finding is a node of its own below the root. Any recipe's decisions can be measured so, a flat one's too. Where
+labels are unknown, T and P are cut down to the nodes of which it is known whether they hold (`Taxonomy.known`).
 """
 
 from __future__ import annotations
@@ -19,34 +20,46 @@ from chestxpert.evaluation.metrics import BoolArray, FloatArray, ratio
 from chestxpert.taxonomy import Taxonomy
 
 
-def with_ancestors(labels: BoolArray, taxonomy: Taxonomy) -> BoolArray:
+def with_ancestors(labels: BoolArray, taxonomy: Taxonomy, known: BoolArray | None = None) -> BoolArray:
     """Labels enlarged by their ancestors, as columns of nodes and, last, No Finding if the space has one.
 
     Parameters
     ----------
     labels : (N, K) bool array in label order
     taxonomy : Taxonomy
+    known : (N, K) bool array, optional
+        Where the labels are known; everywhere by default.
 
     Returns
     -------
-    (N, M + 1) bool array, or (N, M) in a label space without No Finding
+    (N, M + 1) bool array, or (N, M) in a label space without No Finding; False where it is not known
     """
-    nodes = taxonomy.targets(labels)
+    nodes = taxonomy.targets(labels, known)
+    return _with_no_finding(nodes, labels if known is None else labels & known, taxonomy)
+
+
+def _with_no_finding(nodes: BoolArray, labels: BoolArray, taxonomy: Taxonomy) -> BoolArray:
     no_finding = taxonomy.label_space.no_finding
     if no_finding is None:
         return nodes
     return np.column_stack([nodes, labels[:, taxonomy.label_space.index(no_finding)]])
 
 
-def hierarchical_counts(truth: BoolArray, decisions: BoolArray, taxonomy: Taxonomy) -> npt.NDArray[np.int64]:
+def hierarchical_counts(
+    truth: BoolArray, decisions: BoolArray, taxonomy: Taxonomy, known: BoolArray | None = None
+) -> npt.NDArray[np.int64]:
     """Sizes of P & T, P and T for each image: an (N, 3) integer array.
 
     Parameters
     ----------
     truth, decisions : (N, K) bool arrays in label order
     taxonomy : Taxonomy
+    known : (N, K) bool array, optional
+        Where the truth is known; everywhere by default.
     """
-    held, decided = with_ancestors(truth, taxonomy), with_ancestors(decisions, taxonomy)
+    held, decided = with_ancestors(truth, taxonomy, known), with_ancestors(decisions, taxonomy)
+    if known is not None:
+        decided = decided & _with_no_finding(taxonomy.known(truth, known), known, taxonomy)
     return np.column_stack([(held & decided).sum(axis=1), decided.sum(axis=1), held.sum(axis=1)]).astype(np.int64)
 
 

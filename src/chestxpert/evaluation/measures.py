@@ -57,18 +57,20 @@ class Measured:
 def point_metrics(scored: Scored) -> Measured:
     """Every metric on the images as they are."""
     ranking = {
-        "auroc": metrics.auroc(scored.truth, scored.probs),
-        "ap": metrics.average_precision(scored.truth, scored.probs),
-        "brier": metrics.brier(scored.truth, scored.probs),
+        "auroc": metrics.auroc(scored.truth, scored.probs, scored.known),
+        "ap": metrics.average_precision(scored.truth, scored.probs, scored.known),
+        "brier": metrics.brier(scored.truth, scored.probs, scored.known),
     }
     return _assemble(scored, ranking, lambda decisions: _point_decisions(scored, decisions))
 
 
 def drawn_metrics(scored: Scored, draws: PatientDraws) -> Measured:
     """Every metric in each of D bootstrap draws over the patients of the scored images."""
-    auroc, ap = drawn_ranking(scored.truth, scored.probs, draws)
-    images = draws.totals(np.ones((len(scored.truth), 1)))
-    ranking = {"auroc": auroc, "ap": ap, "brier": ratio(draws.totals((scored.probs - scored.truth) ** 2), images)}
+    auroc, ap = drawn_ranking(scored.truth, scored.probs, draws, known=scored.known)
+    errors, images = (scored.probs - scored.truth) ** 2, np.ones((len(scored.truth), 1))
+    if scored.known is not None:
+        errors, images = np.where(scored.known, errors, 0.0), scored.known.astype(np.float64)
+    ranking = {"auroc": auroc, "ap": ap, "brier": ratio(draws.totals(errors), draws.totals(images))}
     return _assemble(scored, ranking, lambda decisions: _drawn_decisions(scored, decisions, draws))
 
 
@@ -89,29 +91,34 @@ def _assemble(scored: Scored, ranking: Values, measure: Callable[[BoolArray], Va
 
 
 def _point_decisions(scored: Scored, decisions: BoolArray) -> Values:
-    counts = hierarchical_counts(scored.truth, decisions, scored.taxonomy).sum(axis=0)
+    truth, known = scored.truth, scored.known
+    counts = hierarchical_counts(truth, decisions, scored.taxonomy, known).sum(axis=0)
     return {
-        "precision": metrics.precision(scored.truth, decisions),
-        "recall": metrics.recall(scored.truth, decisions),
-        "f1": metrics.f1(scored.truth, decisions),
-        "micro_f1": np.asarray(metrics.micro_f1(scored.truth, decisions)),
-        "exact_match": np.asarray(metrics.exact_match(scored.truth, decisions)),
+        "precision": metrics.precision(truth, decisions, known),
+        "recall": metrics.recall(truth, decisions, known),
+        "f1": metrics.f1(truth, decisions, known),
+        "micro_f1": np.asarray(metrics.micro_f1(truth, decisions, known)),
+        "exact_match": np.asarray(metrics.exact_match(truth, decisions, known)),
         **_hierarchical(counts),
     }
 
 
 def _drawn_decisions(scored: Scored, decisions: BoolArray, draws: PatientDraws) -> Values:
     """As `_point_decisions`, from weighted counts: all of these metrics are ratios of sums over images."""
-    hits, decided, held = (draws.totals(images) for images in (scored.truth & decisions, decisions, scored.truth))
-    exact = (scored.truth == decisions).all(axis=1)
-    images = draws.totals(np.column_stack([exact, np.ones(len(exact))]))
+    along_tree = draws.totals(hierarchical_counts(scored.truth, decisions, scored.taxonomy, scored.known))
+    truth, told = scored.truth, np.ones((len(decisions), 1), dtype=np.bool_)
+    if scored.known is not None:
+        truth, decisions, told = truth & scored.known, decisions & scored.known, scored.known
+    hits, decided, held = (draws.totals(images) for images in (truth & decisions, decisions, truth))
+    counted = told.any(axis=1)
+    images = draws.totals(np.column_stack([(truth == decisions).all(axis=1) & counted, counted]))
     return {
         "precision": np.where(held > 0, ratio(hits, decided), np.nan),
         "recall": ratio(hits, held),
         "f1": np.where(held > 0, ratio(2 * hits, decided + held), np.nan),
         "micro_f1": ratio(2 * hits.sum(axis=1), (decided + held).sum(axis=1)),
         "exact_match": ratio(images[:, 0], images[:, 1]),
-        **_hierarchical(draws.totals(hierarchical_counts(scored.truth, decisions, scored.taxonomy))),
+        **_hierarchical(along_tree),
     }
 
 

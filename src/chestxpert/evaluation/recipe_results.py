@@ -14,7 +14,7 @@ from chestxpert.evaluation.contrasts import REFLECTED, RecipeValues
 from chestxpert.evaluation.measures import Measured, drawn_metrics, point_metrics
 from chestxpert.evaluation.metrics import FloatArray, macro
 from chestxpert.evaluation.predictions import Predictions
-from chestxpert.evaluation.run_metrics import defined_labels, tree_confusion
+from chestxpert.evaluation.run_metrics import defined_labels, label_counts, tree_confusion
 from chestxpert.evaluation.scored import Operating, Scored
 from chestxpert.taxonomy import Taxonomy
 
@@ -32,12 +32,15 @@ class RunResult:
     architecture : {"flat", "cascade", "shared"}
     cost : mapping
         As cost.json has it: parameters, train_seconds, train_image_passes, ms_per_image.
+    not_learnt : sequence of str
+        Labels that no training image could teach, as evaluation.json has them.
     """
 
     seed: int
     predictions: Predictions
     architecture: str = "flat"
     cost: Mapping[str, Any] = field(default_factory=dict)
+    not_learnt: Sequence[str] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +87,8 @@ def describe_recipe(
         name: float(macro([run.validation.overall[name] for run in measured]))
         for name in measured[0].validation.overall
     }
+    counts = label_counts(cohort, "test")
+    not_learnt = [label for label in cohort.label_space.labels if any(label in run.not_learnt for run in runs)]
     return {
         "architecture": runs[0].architecture,
         "seeds": [run.seed for run in runs],
@@ -91,11 +96,10 @@ def describe_recipe(
         "metrics": {name: _overall(name, measured, values) | defined.get(name, {}) for name in values.test},
         "validation": validation,
         "per_label": {
-            label: _label(column, measured) | {"n_positive": cohort.counts("test")[label]}
-            for column, label in enumerate(cohort.label_space.labels)
+            label: _label(column, measured) | counts[label] for column, label in enumerate(cohort.label_space.labels)
         },
         "tree": _mean_tree([run.tree for run in measured]),
-    }
+    } | ({"not_learnt": not_learnt} if not_learnt else {})
 
 
 def _seed_mean(arrays: Sequence[FloatArray]) -> FloatArray:

@@ -1,7 +1,8 @@
 """Confusion along the tree: where hard routing loses the true cases of a finding.
 
 Under hard routing a case must be let through at every decision above its finding, so it can be lost more than
-once on the way. Here each lost case is booked at the first decision that turned it away.
+once on the way. Here each lost case is booked at the first decision that turned it away. An image whose label is
+unknown is no case, and stands in no count of that label.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from chestxpert.taxonomy import Taxonomy
 
 
 def lost_along_tree(
-    truth: BoolArray, conditionals: npt.ArrayLike, thresholds: npt.ArrayLike, taxonomy: Taxonomy
+    truth: BoolArray,
+    conditionals: npt.ArrayLike,
+    thresholds: npt.ArrayLike,
+    taxonomy: Taxonomy,
+    known: BoolArray | None = None,
 ) -> dict[str, dict[str, Any]]:
     """For each finding, how many of its true cases hard routing finds, and where it loses the others.
 
@@ -29,6 +34,8 @@ def lost_along_tree(
     thresholds : (M,) array
         A node is on from its threshold upwards, if its parent is on.
     taxonomy : Taxonomy
+    known : (N, K) bool array, optional
+        Where the truth is known; everywhere by default.
 
     Returns
     -------
@@ -36,6 +43,7 @@ def lost_along_tree(
         ``{finding: {"n": cases, "found": cases, "lost": {decision: cases}}}``; found and lost add up to n.
     """
     on = np.asarray(conditionals) >= np.asarray(thresholds)
+    truth = truth if known is None else truth & known
     result: dict[str, dict[str, Any]] = {}
     for finding in taxonomy.label_space.findings:
         alive = truth[:, taxonomy.label_space.index(finding)].copy()
@@ -49,14 +57,19 @@ def lost_along_tree(
     return result
 
 
-def found_by_decisions(truth: BoolArray, decisions: BoolArray, label_space: LabelSpace) -> dict[str, dict[str, Any]]:
+def found_by_decisions(
+    truth: BoolArray, decisions: BoolArray, label_space: LabelSpace, known: BoolArray | None = None
+) -> dict[str, dict[str, Any]]:
     """`lost_along_tree` for decisions without a route: found or not, and no place where the others were lost.
 
     Parameters
     ----------
     truth, decisions : (N, K) bool arrays in label order
     label_space : LabelSpace
+    known : (N, K) bool array, optional
+        Where the truth is known; everywhere by default.
     """
+    truth = truth if known is None else truth & known
     result: dict[str, dict[str, Any]] = {}
     for finding in label_space.findings:
         column = label_space.index(finding)
@@ -66,13 +79,17 @@ def found_by_decisions(truth: BoolArray, decisions: BoolArray, label_space: Labe
 
 
 def node_confusion(
-    truth: BoolArray, conditionals: npt.ArrayLike, thresholds: npt.ArrayLike, taxonomy: Taxonomy
+    truth: BoolArray,
+    conditionals: npt.ArrayLike,
+    thresholds: npt.ArrayLike,
+    taxonomy: Taxonomy,
+    known: BoolArray | None = None,
 ) -> dict[str, dict[str, Any]]:
     """For each node, its confusion counts when asked alone and when reached by routing.
 
     Parameters
     ----------
-    truth, conditionals, thresholds, taxonomy
+    truth, conditionals, thresholds, taxonomy, known
         As for `lost_along_tree`.
 
     Returns
@@ -80,18 +97,20 @@ def node_confusion(
     dict
         ``{node: {"decision": name, "given_parent": {tp, fp, fn, tn}, "routed": {tp, fp, fn, tn}}}``.
         ``given_parent`` counts the images where the parent truly holds: the decision by itself. ``routed`` counts
-        all images and takes a node as on only if every node above it was decided to be on: what comes out.
+        all images and takes a node as on only if every node above it was decided to be on: what comes out. Both leave
+        out the images where it is unknown whether the node holds.
     """
     own = np.asarray(conditionals) >= np.asarray(thresholds)
-    targets, mask = taxonomy.targets(truth), taxonomy.mask(truth)
+    targets, mask = taxonomy.targets(truth, known), taxonomy.mask(truth, known)
+    told = taxonomy.known(truth, known)
     result: dict[str, dict[str, Any]] = {}
     for column, node in enumerate(taxonomy.nodes):
         path = [taxonomy.nodes.index(name) for name in (*taxonomy.ancestors(node), node)]
-        asked = mask[:, column]
+        asked, counted = mask[:, column], told[:, column]
         result[node] = {
             "decision": taxonomy.decision_of(node).name,
             "given_parent": _counts(targets[asked, column], own[asked, column]),
-            "routed": _counts(targets[:, column], np.asarray(own[:, path].all(axis=1))),
+            "routed": _counts(targets[counted, column], np.asarray(own[counted][:, path].all(axis=1))),
         }
     return result
 

@@ -13,14 +13,16 @@ from chestxpert.evaluation.measures import MACROS, MACROS_FINDINGS, Measured, po
 from chestxpert.evaluation.metrics import n_defined
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.routing import found_by_decisions, lost_along_tree, node_confusion
-from chestxpert.evaluation.scored import Operating, Scored
+from chestxpert.evaluation.scored import Operating, Scored, known_or_none
 from chestxpert.evaluation.thresholds import Thresholds
 from chestxpert.taxonomy import Taxonomy
 
 SCHEMA = 1
 
 
-def evaluate_run(predictions: Predictions, cohort: Cohort, taxonomy: Taxonomy) -> dict[str, Any]:
+def evaluate_run(
+    predictions: Predictions, cohort: Cohort, taxonomy: Taxonomy, not_learnt: Sequence[str] = ()
+) -> dict[str, Any]:
     """All metrics of one run on validation and test.
 
     Thresholds come from validation, so thresholded metrics there are optimistic; they are honest on test.
@@ -32,12 +34,15 @@ def evaluate_run(predictions: Predictions, cohort: Cohort, taxonomy: Taxonomy) -
     cohort : Cohort
     taxonomy : Taxonomy
         The tree that hierarchical metrics are measured on.
+    not_learnt : sequence of str
+        Labels that no training image could teach. They are measured as they are, and named beside the figures.
 
     Returns
     -------
     dict
         Strict JSON values (undefined is None): ``thresholds``, and for ``val`` and ``test`` (test only if the
-        cohort has such images) ``images``, ``patients``, ``metrics``, ``defined``, ``per_label`` and ``tree``.
+        cohort has such images) ``images``, ``patients``, ``metrics``, ``defined``, ``per_label`` and ``tree``; an
+        entry of ``per_label`` has ``n_known`` where that is less than all images. ``not_learnt`` if there are any.
 
     Raises
     ------
@@ -57,6 +62,8 @@ def evaluate_run(predictions: Predictions, cohort: Cohort, taxonomy: Taxonomy) -
             "nodes": None,
         },
     }
+    if not_learnt:
+        result["not_learnt"] = list(not_learnt)
     if operating.nodes is not None and predictions.taxonomy is not None:
         result["thresholds"]["nodes"] = _thresholds(predictions.taxonomy.nodes, operating.nodes)
     for split in ("val", "test"):
@@ -70,10 +77,11 @@ def _split_metrics(
 ) -> dict[str, Any]:
     scored = Scored.of(predictions, cohort, split, operating, taxonomy)
     measured = point_metrics(scored)
+    counts = label_counts(cohort, split)
     per_label = {}
     for column, label in enumerate(cohort.label_space.labels):
         values = {name: array[column] for name, array in measured.per_label.items()}
-        per_label[label] = {"n_positive": int(scored.truth[:, column].sum()), **values}
+        per_label[label] = {**counts[label], **values}
     return {
         "images": len(scored.truth),
         "patients": cohort.n_patients(split),
@@ -81,6 +89,15 @@ def _split_metrics(
         "defined": defined_labels(measured, taxonomy),
         "per_label": per_label,
         "tree": tree_confusion(predictions, cohort, split, operating),
+    }
+
+
+def label_counts(cohort: Cohort, split: str) -> dict[str, dict[str, int]]:
+    """For each label n_positive, the images of a split that carry it, and n_known where some are unknown."""
+    images, positive, known = len(cohort.rows(split)), cohort.counts(split), cohort.known_counts(split)
+    return {
+        label: {"n_positive": positive[label]} | ({"n_known": known[label]} if known[label] < images else {})
+        for label in cohort.label_space.labels
     }
 
 
@@ -103,17 +120,18 @@ def tree_confusion(predictions: Predictions, cohort: Cohort, split: str, operati
         ``routing``: "hard" for a hierarchy, whose cases are lost at decisions; "none" for a flat model, which has
         the found share alone. ``findings``: see `lost_along_tree`. ``nodes``: see `node_confusion`, empty for flat.
     """
-    truth = cohort.labels(cohort.rows(split))
+    rows = cohort.rows(split)
+    truth, known = cohort.labels(rows), known_or_none(cohort, rows)
     probs, given = predictions.align(cohort, split)
     tree = predictions.taxonomy
     if given is None or tree is None or operating.nodes is None:
-        found = found_by_decisions(truth, operating.labels.decide(probs), cohort.label_space)
+        found = found_by_decisions(truth, operating.labels.decide(probs), cohort.label_space, known)
         return {"routing": "none", "findings": found, "nodes": {}}
     cut = operating.nodes.values
     return {
         "routing": "hard",
-        "findings": lost_along_tree(truth, given, cut, tree),
-        "nodes": node_confusion(truth, given, cut, tree),
+        "findings": lost_along_tree(truth, given, cut, tree, known),
+        "nodes": node_confusion(truth, given, cut, tree, known),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from chestxpert.cohort.table import Cohort
 from chestxpert.errors import PredictionsError
@@ -15,6 +16,12 @@ from chestxpert.evaluation.metrics import BoolArray, FloatArray
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.thresholds import Thresholds, f1_thresholds, node_thresholds
 from chestxpert.taxonomy import Taxonomy
+
+
+def known_or_none(cohort: Cohort, rows: npt.NDArray[np.int64]) -> BoolArray | None:
+    """(n, K) bool array of which labels of `rows` are known; None where all are, so that nothing need be masked."""
+    known = cohort.known(rows)
+    return None if known.all() else known
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +47,11 @@ class Operating:
             raise PredictionsError(
                 "The cohort has no validation images, so no threshold can be chosen. Prepare it with some."
             )
-        truth = cohort.labels(rows)
+        truth, known = cohort.labels(rows), known_or_none(cohort, rows)
         probs, given = predictions.align(cohort, "val")
         tree = predictions.taxonomy
-        nodes = None if given is None or tree is None else node_thresholds(truth, given, tree)
-        return cls(f1_thresholds(truth, probs), nodes)
+        nodes = None if given is None or tree is None else node_thresholds(truth, given, tree, known)
+        return cls(f1_thresholds(truth, probs, known), nodes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +67,8 @@ class Scored:
     probs : (N, K) float64 array
     routed : (N, K) bool array or None
         Decisions of hard routing, for a hierarchy.
+    known : (N, K) bool array or None
+        Where the truth is known; None where all of it is.
     """
 
     taxonomy: Taxonomy
@@ -68,21 +77,24 @@ class Scored:
     decisions: BoolArray
     decisions_at_half: BoolArray
     routed: BoolArray | None
+    known: BoolArray | None = None
 
     @classmethod
     def of(
         cls, predictions: Predictions, cohort: Cohort, split: str, operating: Operating, taxonomy: Taxonomy
     ) -> Scored:
         """Score the images of one split of the cohort."""
+        rows = cohort.rows(split)
         probs, given = predictions.align(cohort, split)
         routed = None
         if given is not None and predictions.taxonomy is not None and operating.nodes is not None:
             routed = predictions.taxonomy.route(given, operating.nodes.values)
         return cls(
             taxonomy=taxonomy,
-            truth=cohort.labels(cohort.rows(split)),
+            truth=cohort.labels(rows),
             probs=probs,
             decisions=operating.labels.decide(probs),
             decisions_at_half=np.asarray(probs >= 0.5),
             routed=routed,
+            known=known_or_none(cohort, rows),
         )

@@ -15,7 +15,7 @@ from chestxpert.evaluation.metrics import BoolArray, FloatArray
 from chestxpert.taxonomy import Taxonomy
 
 FALLBACK = 0.5
-"""Threshold of a finding that has no positive validation row to choose one from."""
+"""Threshold of a finding that no validation row is known to carry, so that there is none to choose."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,10 @@ def f1_thresholds(truth: npt.ArrayLike, probs: npt.ArrayLike, mask: npt.ArrayLik
     )
 
 
-def node_thresholds(labels: BoolArray, conditionals: npt.ArrayLike, taxonomy: Taxonomy) -> Thresholds:
-    """F1-optimal threshold of each node of a tree, from the validation rows where its parent holds.
+def node_thresholds(
+    labels: BoolArray, conditionals: npt.ArrayLike, taxonomy: Taxonomy, known: BoolArray | None = None
+) -> Thresholds:
+    """F1-optimal threshold of each node of a tree, from the validation rows where its parent is known to hold.
 
     Parameters
     ----------
@@ -112,9 +114,11 @@ def node_thresholds(labels: BoolArray, conditionals: npt.ArrayLike, taxonomy: Ta
     conditionals : (N, M) array
         Probability of each node given its parent.
     taxonomy : Taxonomy
+    known : (N, K) bool array, optional
+        Where the labels are known; everywhere by default.
 
     Returns
     -------
     Thresholds with M values in node order.
     """
-    return f1_thresholds(taxonomy.targets(labels), conditionals, taxonomy.mask(labels))
+    return f1_thresholds(taxonomy.targets(labels, known), conditionals, taxonomy.mask(labels, known))

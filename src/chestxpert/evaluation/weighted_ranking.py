@@ -46,8 +46,8 @@ class RankedLabel:
         """Sort the (N,) arrays of one label."""
         order = np.argsort(-scores, kind="stable")
         held, patients = truth[order], patient_of_image[order]
-        ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
-        starts = np.append(0, ends[:-1] + 1)
+        ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, len(order) > 0))
+        starts = np.append(0, ends[:-1] + 1)[: len(ends)]
         positives = np.diff(np.cumsum(held)[ends], prepend=0)
         used = positives > 0
         positive_starts = np.cumsum(positives[used]) - positives[used]
@@ -81,7 +81,11 @@ def _dot(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> FloatArray:
 
 
 def drawn_ranking(
-    truth: BoolArray, probs: FloatArray, draws: PatientDraws, workers: int | None = None
+    truth: BoolArray,
+    probs: FloatArray,
+    draws: PatientDraws,
+    workers: int | None = None,
+    known: BoolArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """AUROC and average precision of every label in every draw.
 
@@ -93,6 +97,8 @@ def drawn_ranking(
         Over the same N images.
     workers : int, optional
         Threads; by default one a processor. The result does not depend on it.
+    known : (N, K) bool array, optional
+        Where the truth is known; everywhere by default. Each label is ranked among its own known images.
 
     Returns
     -------
@@ -102,8 +108,12 @@ def drawn_ranking(
     auroc, precision = np.empty((2, len(draws), truth.shape[1]))
 
     def work(label: int) -> None:
-        ranked = RankedLabel.of(truth[:, label], probs[:, label], draws.patient_of_image)
-        for part in draws.chunks(len(truth)):
+        held, scores, patients = truth[:, label], probs[:, label], draws.patient_of_image
+        if known is not None:
+            rows = known[:, label]
+            held, scores, patients = held[rows], scores[rows], patients[rows]
+        ranked = RankedLabel.of(held, scores, patients)
+        for part in draws.chunks(len(held)):
             auroc[part, label], precision[part, label] = ranked.measure(draws.counts[part])
 
     # numpy lets go of the interpreter lock in take, cumsum and arithmetic, so threads do run side by side.

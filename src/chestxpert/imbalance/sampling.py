@@ -1,7 +1,8 @@
 """Thinning of frequent labels and over-sampling of rare ones, on training rows.
 
 Both take the boolean labels of the training rows and give back row numbers, so neither can reach a validation or
-test row: the caller never hands one over.
+test row: the caller never hands one over. An unknown label is False there, as `Cohort.labels` gives it: a row that may
+carry a finding is not thinned for it, not protected by it and not repeated for its sake.
 """
 
 from __future__ import annotations

@@ -34,11 +34,15 @@ REPORT = "report.html"
 
 @dataclass(frozen=True)
 class Counts:
-    """How often each label occurs, and the order in which labels are shown: most frequent in training first."""
+    """How often each label occurs, among how many images that tell, and the order in which labels are shown.
+
+    Most frequent in training first.
+    """
 
     labels: list[str]
     findings: list[str]
     by_split: dict[str, dict[str, int]]
+    known: dict[str, dict[str, int]]
     sizes: dict[str, int]
 
     @classmethod
@@ -47,7 +51,12 @@ class Counts:
         by_split = {split: cohort.counts(split) for split in SPLITS}
         labels = sorted(cohort.label_space.labels, key=lambda label: -by_split["train"][label])
         findings = [label for label in labels if label != cohort.label_space.no_finding]
-        return cls(labels, findings, by_split, {split: len(cohort.rows(split)) for split in SPLITS})
+        known = {split: cohort.known_counts(split) for split in SPLITS}
+        return cls(labels, findings, by_split, known, {split: len(cohort.rows(split)) for split in SPLITS})
+
+    def shares(self, split: str) -> dict[str, float]:
+        """Share of the images of a split that carry each label, among those that tell; 0 where none does."""
+        return {label: self.by_split[split][label] / max(self.known[split][label], 1) for label in self.labels}
 
 
 def build_report(study_folder: Path) -> Path:
@@ -99,6 +108,8 @@ def _context(study: StudyFolder) -> dict[str, Any]:
         "tree": _tree(study),
         "confusions": confusion_tables(results, _tree(study)),
         "cohort_table": cohort_table(study.cohort),
+        "unknown": unknown_words(study.cohort),
+        "not_learnt": results.not_learnt_words,
         "provenance": provenance_table(study),
         "recipes": recipe_texts(study),
         "commands": commands(study),
@@ -156,8 +167,7 @@ def _tree(study: StudyFolder) -> Taxonomy | None:
 def _figures(study: StudyFolder) -> dict[str, Figure]:
     """Every figure that this study has, by anchor, in the order of the page."""
     results, cohort, counts = study.results, study.cohort, Counts.of(study.cohort)
-    tested = counts.by_split["test"]
-    share = {label: tested[label] / max(counts.sizes["test"], 1) for label in counts.labels}
+    tested, share = counts.by_split["test"], counts.shares("test")
     columns = [cohort.label_space.index(label) for label in counts.labels]
     scores = _scores(study, results.best)
     tree = _tree(study)
@@ -169,21 +179,26 @@ def _figures(study: StudyFolder) -> dict[str, Figure]:
         precision_recall_figure(results, counts.labels, columns, scores),
         roc_figure(results, counts.labels, columns, scores),
         tree_figure(results, tree, counts.findings, tested) if tree is not None else None,
-        distribution_figure(counts.labels, counts.by_split, counts.sizes),
-        cooccurrence_figure(
-            counts.findings, cohort.labels()[:, [cohort.label_space.index(f) for f in counts.findings]]
-        ),
+        distribution_figure(counts.labels, counts.by_split, counts.known, counts.sizes),
+        _cooccurrence(cohort, counts.findings),
         learning_figure(results, histories),
         costs_figure(results, frozen_recipes(study)),
     ]
     return {figure.anchor: figure for figure in figures if figure is not None}
 
 
+def _cooccurrence(cohort: Cohort, findings: Sequence[str]) -> Figure:
+    columns = [cohort.label_space.index(finding) for finding in findings]
+    known = None if cohort.all_known else cohort.known()[:, columns]
+    return cooccurrence_figure(findings, cohort.labels()[:, columns], known)
+
+
 def _scores(study: StudyFolder, names: Sequence[str]) -> Scores:
     """Test truth and probabilities of some recipes, a table a seed."""
     cohort = study.cohort
     probs = {name: [run.predictions.align(cohort, "test")[0] for run in study.runs[name].values()] for name in names}
-    return Scores(cohort.labels(cohort.rows("test")), probs)
+    rows = cohort.rows("test")
+    return Scores(cohort.labels(rows), probs, None if cohort.all_known else cohort.known(rows))
 
 
 def cohort_table(cohort: Cohort) -> Table:
@@ -205,6 +220,19 @@ def cohort_table(cohort: Cohort) -> Table:
             ]
         )
     return Table(["split", "images", "patients", "images a patient", "AP views", "women", "median age"], rows)
+
+
+def unknown_words(cohort: Cohort) -> str:
+    """How much is unknown, in a sentence; empty where nothing is."""
+    if cohort.all_known:
+        return ""
+    unknown = ~cohort.known()
+    images = int(unknown.any(axis=1).sum())
+    return (
+        f"{grouped(unknown.sum())} of {grouped(unknown.size)} labels are unknown (uncertain, or not given), on "
+        f"{grouped(images)} of {grouped(len(cohort))} images. Every count, share and metric of a label leaves the "
+        "images out of which it is unknown; none of them counts as free of the finding."
+    )
 
 
 def _share(values: Any, wanted: str) -> str:

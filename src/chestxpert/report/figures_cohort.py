@@ -17,23 +17,32 @@ SPLITS = {"train": "Training", "val": "Validation", "test": "Test"}
 
 
 def distribution_figure(
-    labels: Sequence[str], counts: Mapping[str, Mapping[str, int]], sizes: Mapping[str, int]
+    labels: Sequence[str],
+    counts: Mapping[str, Mapping[str, int]],
+    known: Mapping[str, Mapping[str, int]],
+    sizes: Mapping[str, int],
 ) -> Figure:
-    """Share of the images of each split that carry each label.
+    """Share of the images of each split that carry each label, among those of which it is known.
 
     Parameters
     ----------
     labels : sequence of str
         In the order shown.
-    counts : mapping of split to mapping of label to its images
+    counts, known : mapping of split to mapping of label to the images that carry it, and to those that tell
     sizes : mapping of split to its images
     """
-    shares = {split: {label: counts[split][label] / max(sizes[split], 1) for label in labels} for split in SPLITS}
-    high = max((share for each in shares.values() for share in each.values()), default=0.0) or 1.0
+    unknown = {split: {label: sizes[split] - known[split][label] for label in labels} for split in SPLITS}
+    any_unknown = any(number for each in unknown.values() for number in each.values())
+    shares = {
+        split: {label: _share(counts[split][label], known[split][label], sizes[split]) for label in labels}
+        for split in SPLITS
+    }
+    high = max((share for each in shares.values() for share in each.values() if share is not None), default=0.0) or 1.0
     panels = [
         Panel(
-            f"{words}: {grouped(sizes[split])} images", 0.0, high, _count_bars(labels, counts[split], shares[split]),
-            room=78, tick_words=lambda value, _: f"{100 * value:.0f} %",
+            f"{words}: {grouped(sizes[split])} images", 0.0, high,
+            _count_bars(labels, counts[split], shares[split], unknown[split]), room=78,
+            tick_words=lambda value, _: f"{100 * value:.0f} %",
         )
         for split, words in SPLITS.items()
     ]  # fmt: skip
@@ -41,8 +50,11 @@ def distribution_figure(
     table = [
         [finding_name(label)]
         + [cell for s in SPLITS for cell in (grouped(counts[s][label]), percent(shares[s][label]))]
+        + [grouped(unknown[s][label]) for s in SPLITS if any_unknown]
         for label in labels
     ]
+    head = ["finding", *(cell for words in SPLITS.values() for cell in (words.lower(), "share"))]
+    head += [f"unknown in {words.lower()}" for words in SPLITS.values() if any_unknown]
     spoken = "; ".join(f"{finding_name(label)} {percent(shares['train'][label])}" for label in labels)
     return Figure(
         anchor="fig-distribution",
@@ -50,25 +62,41 @@ def distribution_figure(
         caption=(
             "Bars: share of a split's images that carry the finding; beside it the number of images and the "
             "share. Shares add up to more than 100 %, since an image may carry several findings."
+            + (" Each share is one of the images of which the label is known." if any_unknown else "")
         ),
         picture=two_widths(lambda frame: draw_rows(rows, panels, frame), f"Share of training images: {spoken}.", 21),
-        tables=[Table(["finding", *(cell for w in SPLITS.values() for cell in (w.lower(), "share"))], table)],
+        tables=[Table(head, table)],
     )
 
 
-def _count_bars(labels: Sequence[str], counts: Mapping[str, int], shares: Mapping[str, float]) -> Mark:
+def _share(count: int, known: int, size: int) -> float | None:
+    """Share of the images that tell; None where there are images and none of them does."""
+    return None if size and not known else count / max(known, 1)
+
+
+def _count_bars(
+    labels: Sequence[str], counts: Mapping[str, int], shares: Mapping[str, float | None], unknown: Mapping[str, int]
+) -> Mark:
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
         label = labels[index]
-        x = scale(shares[label])
-        tip = f"{finding_name(label)}: {grouped(counts[label])} images, {percent(shares[label])}"
+        share = shares[label]
+        if share is None:
+            canvas.text(scale(0) + 5, y + 4, "unknown", "tick")
+            return
+        x = scale(share)
+        tip = f"{finding_name(label)}: {grouped(counts[label])} images, {percent(share)}"
+        if unknown[label]:
+            tip += f", unknown on {grouped(unknown[label])}"
         canvas.rect(scale(0), y - 5.5, x - scale(0), 11, "bar plain", tip=tip)
         canvas.text(x + 5, y + 4, grouped(counts[label]), "value")
-        canvas.text(x + 10 + text_width(grouped(counts[label]), 11), y + 4, percent(shares[label]), "tick")
+        canvas.text(x + 10 + text_width(grouped(counts[label]), 11), y + 4, percent(share), "tick")
 
     return mark
 
 
-def cooccurrence_figure(findings: Sequence[str], labels: npt.NDArray[np.bool_]) -> Figure:
+def cooccurrence_figure(
+    findings: Sequence[str], labels: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_] | None = None
+) -> Figure:
     """Heat map: of the images with the row's finding, the share that also carry the column's.
 
     Parameters
@@ -76,13 +104,18 @@ def cooccurrence_figure(findings: Sequence[str], labels: npt.NDArray[np.bool_]) 
     findings : sequence of str
         Without 'No Finding', most frequent first.
     labels : (N, F) bool array
-        Columns in the order of `findings`; rows without any finding do not matter.
+        Columns in the order of `findings`, False where unknown; rows without any finding do not matter.
+    known : (N, F) bool array, optional
+        Where the labels are known; everywhere by default. A share is one of the images that tell.
     """
-    counts = labels.astype(np.int64).T @ labels.astype(np.int64)
+    told = np.ones_like(labels) if known is None else known
+    held = labels.astype(np.int64)
+    counts, among = held.T @ held, held.T @ told.astype(np.int64)
     totals = counts.diagonal()
+    only, settled = labels.sum(axis=1) == 1, (labels.sum(axis=1) > 1) | told.all(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        shares = counts / totals[:, None]
-        alone = (labels & (labels.sum(axis=1) == 1)[:, None]).sum(axis=0) / totals
+        shares = counts / among
+        alone = held.T @ (only & settled) / (held.T @ settled.astype(np.int64))
 
     def draw(frame: Frame) -> Canvas:
         return _heat_map(findings, shares, alone, totals, frame)
@@ -98,6 +131,7 @@ def cooccurrence_figure(findings: Sequence[str], labels: npt.NDArray[np.bool_]) 
         caption=(
             "Read along a row: of all the images with this finding, in every split, how many in a hundred also "
             "carry the finding of the column. The first column says how many carry this finding alone."
+            + ("" if known is None else " Images that do not tell, since a label is unknown, are left out.")
         ),
         picture=two_widths(draw, _pairs(findings, shares)),
         tables=[Table(["finding", "images", "alone", *map(finding_name, findings)], table, note="Images with both")],

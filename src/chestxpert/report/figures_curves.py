@@ -27,10 +27,19 @@ class Scores:
     ----------
     truth : (N, K) bool array
     probs : mapping of recipe to one (N, K) array a seed
+    known : (N, K) bool array or None
+        Where the truth is known; None where all of it is.
     """
 
     truth: BoolArray
     probs: Mapping[str, Sequence[FloatArray]]
+    known: BoolArray | None = None
+
+    def label(self, column: int) -> tuple[BoolArray, dict[str, list[FloatArray]]]:
+        """Truth (n,) of a label on the images of which it is known, and the probabilities there, a list a recipe."""
+        rows = slice(None) if self.known is None else self.known[:, column]
+        probs = {name: [seed[rows, column] for seed in seeds] for name, seeds in self.probs.items()}
+        return self.truth[rows, column], probs
 
 
 def precision_recall_points(truth: BoolArray, probs: FloatArray) -> list[Point]:
@@ -108,7 +117,8 @@ def _thresholds_table(results: Results, labels: Sequence[str], columns: Sequence
     """What the recipes drawn reach at the thresholds that were chosen on validation."""
     rows = []
     for label, column in zip(labels, columns, strict=True):
-        share = percent(float(scores.truth[:, column].mean()))
+        truth, _ = scores.label(column)
+        share = percent(float(truth.mean()) if len(truth) else None)
         for name in scores.probs:
             chosen = results.thresholds(name, label)
             threshold = decimal(float(np.mean(chosen)) if chosen else None)
@@ -138,19 +148,20 @@ def _grid(
 
 
 def _plot(results: Results, label: str, column: int, scores: Scores, metric: str, roc: bool) -> Markup:
-    truth = scores.truth[:, column]
+    truth, recipes = scores.label(column)
     title, note = finding_name(label), f"{grouped(truth.sum())} of {grouped(len(truth))}"
     plot = UnitPlot(title, note, *(("false-positive rate", "true-positive") if roc else ("recall", "precision")))
     if not truth.any() or truth.all():
         plot.words(0.73, 0.48, UNDEFINED, "plain")
-        return plot.svg(f"{title}: {UNDEFINED}, all test images are of one class")
+        why = "all test images are of one class" if len(truth) else "no test image tells"
+        return plot.svg(f"{title}: {UNDEFINED}, {why}")
     prevalence = float(truth.mean())
     plot.curve([(0, 0), (1, 1)] if roc else [(0, prevalence), (1, prevalence)], "reference")
     points: Callable[[BoolArray, FloatArray], list[Point]] = roc_points if roc else precision_recall_points
-    for name, seeds in scores.probs.items():
+    for name, seeds in recipes.items():
         for probs in seeds:
-            plot.curve(points(truth, probs[:, column]), results.side(name))
-    _marks(plot, results, (label, column), scores, roc)
+            plot.curve(points(truth, probs), results.side(name))
+    _marks(plot, results, label, (truth, recipes), roc)
     for place, name in enumerate(scores.probs):
         height = (0.05 + 0.12 * (len(scores.probs) - 1 - place)) if roc else 0.9 - 0.12 * place
         plot.words(0.97, height, decimal(results.label(name, label, metric).mean), results.side(name))
@@ -158,13 +169,14 @@ def _plot(results: Results, label: str, column: int, scores: Scores, metric: str
     return plot.svg(f"{title}, {'AUROC' if roc else 'average precision'}: {means}")
 
 
-def _marks(plot: UnitPlot, results: Results, what: tuple[str, int], scores: Scores, roc: bool) -> None:
-    label, column = what
-    truth = scores.truth[:, column]
-    for name, seeds in scores.probs.items():
+def _marks(
+    plot: UnitPlot, results: Results, label: str, scores: tuple[BoolArray, Mapping[str, list[FloatArray]]], roc: bool
+) -> None:
+    truth, recipes = scores
+    for name, seeds in recipes.items():
         # Thresholds are in the order of the seeds, or not there at all.
         for probs, threshold in zip(seeds, results.thresholds(name, label), strict=False):
-            point = _operating_point(truth, probs[:, column] >= threshold, roc)
+            point = _operating_point(truth, probs >= threshold, roc)
             if point is not None:
                 place = plot.x(point[0]), plot.y(point[1])
                 plot.canvas.marker(*place, results.hierarchical(name), f"dot {results.side(name)}", size=2.6)

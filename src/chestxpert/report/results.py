@@ -208,6 +208,15 @@ class Results:
         known = [value for value in map(_finite, values) if value is not None]
         return known if len(self.seeds(name)) > 1 else []
 
+    @property
+    def not_learnt_words(self) -> str:
+        """Which labels no training image could teach which recipes, for example ``Hernia (flat-basic)``; else empty."""
+        recipes: dict[str, list[str]] = {}
+        for name in self.recipes:
+            for label in self.recipe(name).get("not_learnt", ()):
+                recipes.setdefault(finding_name(str(label)), []).append(name)
+        return "; ".join(f"{label} ({', '.join(names)})" for label, names in recipes.items())
+
     def thresholds(self, name: str, label: str) -> list[float]:
         """The recipe's thresholds for one label, one a seed, chosen on validation; empty if not recorded."""
         values = self.recipe(name).get("per_label", {}).get(label, {}).get("thresholds", ())

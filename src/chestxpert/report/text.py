@@ -35,6 +35,9 @@ def summary_text(comparison: Mapping[str, Any]) -> str:
     parts = [_cohort_line(results), "", *_recipe_lines(results)]
     if results.contrasts:
         parts += ["", *_contrast_lines(results)]
+    if results.not_learnt_words:
+        words = f"Not learnt, since no training image tells: {results.not_learnt_words}"
+        parts += ["", *textwrap.wrap(words, _WIDTH)]
     parts += ["", *textwrap.wrap(f"Verdict: {results.verdict}", _WIDTH)]
     return "\n".join(parts)
 

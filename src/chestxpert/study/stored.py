@@ -17,7 +17,7 @@ from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe, parse_recipe
 from chestxpert.study.plan import COHORT, COMPARISON, read_plan, run_folder
 from chestxpert.taxonomy import taxonomy
-from chestxpert.training.folder import COST, PREDICTIONS, is_complete
+from chestxpert.training.folder import COST, EVALUATION, PREDICTIONS, is_complete
 
 
 def read_runs(study: Path) -> dict[str, list[RunResult]]:
@@ -38,7 +38,8 @@ def read_runs(study: Path) -> dict[str, list[RunResult]]:
 
 def _read_run(folder: Path, recipe: Recipe, seed: int) -> RunResult:
     cost = json.loads((folder / COST).read_text(encoding="utf-8"))
-    return RunResult(seed, Predictions.load(folder / PREDICTIONS), recipe.architecture, cost)
+    not_learnt = json.loads((folder / EVALUATION).read_text(encoding="utf-8")).get("not_learnt", ())
+    return RunResult(seed, Predictions.load(folder / PREDICTIONS), recipe.architecture, cost, not_learnt)
 
 
 def write_comparison(study: Path, *, draws: int = 1000, progress: Progress = SILENT) -> dict[str, Any]:

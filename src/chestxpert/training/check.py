@@ -1,4 +1,4 @@
-"""Whether a recipe can be trained on a cohort, found out before anything is made."""
+"""Whether a recipe can be trained on a cohort, and what it cannot learn there, found out before anything is made."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from chestxpert.training.rows import training_rows
 from chestxpert.training.task import tasks_for
 
 
-def check_recipe(recipe: Recipe, cohort: Cohort, seed: int) -> None:
+def check_recipe(recipe: Recipe, cohort: Cohort, seed: int) -> tuple[str, ...]:
     """Check the recipe's names against the cohort's label space, and that each network has rows to learn from.
+
+    Returns
+    -------
+    tuple of str
+        Labels that this run cannot learn, since no training row knows them where their question is asked. That is no
+        error: the others can be learnt. Empty where every label of the cohort is known.
 
     Raises
     ------
@@ -22,15 +28,19 @@ def check_recipe(recipe: Recipe, cohort: Cohort, seed: int) -> None:
     """
     try:
         tree = taxonomy(recipe.taxonomy, cohort.label_space)
-        rows = {
-            task.name: len(training_rows(recipe, cohort, task.eligible, seed))
-            for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree)
-        }
+        tasks = tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known())
+        rows = {task.name: training_rows(recipe, cohort, task.eligible, seed) for task in tasks}
     except LabelError as error:
         raise RecipeError(f"Recipe '{recipe.name}': {error}") from error
-    for network, count in rows.items():
-        if count < 2:
+    for network, drawn in rows.items():
+        if len(drawn) < 2:
             raise RunError(
-                f"Recipe '{recipe.name}' leaves {count} training rows to network '{network}', which needs at least "
-                "2. Use more data, or thin less."
+                f"Recipe '{recipe.name}' leaves {len(drawn)} training rows to network '{network}', which needs at "
+                f"least 2. Use more data{', or data with more known labels,' if not cohort.all_known else ','} or "
+                "thin less."
             )
+    if cohort.all_known:
+        return ()
+    untaught = {output for task in tasks for output in task.unlearnt(rows[task.name])}
+    # The inner nodes of a tree need no look: a row that teaches a finding teaches every node above it too.
+    return tuple(label for label in cohort.label_space.labels if label in untaught)

@@ -28,7 +28,7 @@ def estimate_fine_tuning(recipes: Sequence[Recipe], kit: NetworkKit, steps: int 
     trained = evaluated = 0
     for recipe in recipes:
         tree = taxonomy(recipe.taxonomy, cohort.label_space)
-        for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree):
+        for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known()):
             trained += recipe.epochs * len(training_rows(recipe, cohort, task.eligible, seed=0))
             evaluated += recipe.epochs * int(task.eligible[cohort.rows("val")].sum())
     train_rate, eval_rate = _rates(recipes[0], kit, steps)
@@ -38,7 +38,8 @@ def estimate_fine_tuning(recipes: Sequence[Recipe], kit: NetworkKit, steps: int 
 def _rates(recipe: Recipe, kit: NetworkKit, steps: int) -> tuple[float, float]:
     """Images a second in training and in prediction."""
     cohort = kit.dataset.cohort
-    task = tasks_for(recipe, cohort.labels(), cohort.label_space, taxonomy(recipe.taxonomy, cohort.label_space))[0]
+    tree = taxonomy(recipe.taxonomy, cohort.label_space)
+    task = tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known())[0]
     trainer = kit.trainer(recipe, task, cohort.rows("train"), seed=0)
     rows = np.resize(cohort.rows("train"), recipe.batch_size)
     inputs, _ = next(trainer.source.eval_batches(rows, len(rows)))

@@ -75,7 +75,7 @@ def train_run(
         If `out` is in the way, or holds another run than the one to be resumed.
     """
     tree = taxonomy(recipe.taxonomy, dataset.cohort.label_space)
-    check_recipe(recipe, dataset.cohort, seed)
+    not_learnt = check_recipe(recipe, dataset.cohort, seed)
     stored = read_environment(out) if begin_or_go_on(out, ENVIRONMENT, [RECIPE], resume=resume) else None
     busy = f"Another process is working on {out} right now. Wait for it, or choose another --out."
     with removed_if_left_empty(out), locked(out, busy):
@@ -89,20 +89,30 @@ def train_run(
         else:
             _check_same_run(out, recipe, stored, environment)
         if not is_complete(out):
-            _finish_run(recipe, dataset, tree, out, seed, kit, progress)
+            _finish_run(recipe, dataset, tree, out, seed, kit, progress, not_learnt)
         # Only needed to go on, and several times the size of the weights.
         shutil.rmtree(out / CHECKPOINTS / "last", ignore_errors=True)
     return RunResult(out, json.loads((out / EVALUATION).read_text(encoding="utf-8")))
 
 
 def _finish_run(
-    recipe: Recipe, dataset: Dataset, tree: Taxonomy, out: Path, seed: int, kit: NetworkKit, progress: Progress
+    recipe: Recipe,
+    dataset: Dataset,
+    tree: Taxonomy,
+    out: Path,
+    seed: int,
+    kit: NetworkKit,
+    progress: Progress,
+    not_learnt: Sequence[str],
 ) -> None:
     """Train what is left to train, predict and evaluate."""
+    if not_learnt:
+        names = ", ".join(not_learnt)
+        progress.note(f"{recipe.name} seed {seed}: the labels of no training image can teach {names}")
     logits = _train_networks(recipe, dataset, tree, out, seed, kit, progress)
     predictions = _predictions(recipe, dataset, tree, logits)
     predictions.save(out / PREDICTIONS)
-    write_json(out / EVALUATION, evaluate_run(predictions, dataset.cohort, tree))
+    write_json(out / EVALUATION, evaluate_run(predictions, dataset.cohort, tree, not_learnt))
 
 
 def read_environment(out: Path) -> dict[str, Any]:
@@ -141,7 +151,7 @@ def _train_networks(
     lines: list[EpochLine] = []
     cost: dict[str, float] = {"parameters": 0, "train_seconds": 0.0, "train_image_passes": 0, "ms_per_image": 0.0}
     networks = []
-    for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree):
+    for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known()):
         rows = training_rows(recipe, cohort, task.eligible, seed)
         trainer = kit.trainer(recipe, task, rows, seed)
         kept = Checkpoints(out / CHECKPOINTS, task.name)

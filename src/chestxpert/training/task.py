@@ -31,11 +31,11 @@ class Task:
     head : int or Taxonomy
         What the network ends in: one head with so many logits, or one head a decision of the tree.
     targets, known : (N, M) bool arrays over all rows of the cohort
-        What holds, and where the loss may ask.
+        What holds, and where the loss may ask: where a decision's parent is known to hold and the answer is known.
     eligible : (N,) bool array
-        Rows that the network is trained and validated on.
-    scored : (N, S) bool array
-        Truth that validation is scored against.
+        Rows that the network is trained and validated on: those with anything to ask.
+    scored, scored_known : (N, S) bool arrays
+        Truth that validation is scored against, and where it is known.
     to_probs : function
         (n, M) logits to the (n, S) probabilities that are scored.
     """
@@ -47,12 +47,18 @@ class Task:
     known: BoolArray
     eligible: BoolArray
     scored: BoolArray
+    scored_known: BoolArray
     to_probs: Callable[[FloatArray], FloatArray]
 
     def score(self, logits: FloatArray, rows: IntArray) -> tuple[float, float]:
         """Macro average precision and macro AUROC of `logits` (n, M) on the rows (n,) they belong to."""
-        probs, truth = self.to_probs(logits), self.scored[rows]
-        return float(macro(average_precision(truth, probs))), float(macro(auroc(truth, probs)))
+        probs, truth, known = self.to_probs(logits), self.scored[rows], self.scored_known[rows]
+        return float(macro(average_precision(truth, probs, known))), float(macro(auroc(truth, probs, known)))
+
+    def unlearnt(self, rows: IntArray) -> tuple[str, ...]:
+        """Outputs that training on `rows` cannot teach, since the answer is known on none of them."""
+        taught = np.asarray(self.known[rows].any(axis=0))
+        return tuple(name for name, once in zip(self.outputs, taught.tolist(), strict=True) if not once)
 
 
 def sigmoid(logits: FloatArray) -> FloatArray:
@@ -60,31 +66,31 @@ def sigmoid(logits: FloatArray) -> FloatArray:
     return np.exp(-np.logaddexp(0.0, -np.asarray(logits, dtype=np.float64)))
 
 
-def flat_task(labels: BoolArray, space: LabelSpace) -> Task:
-    """One network, one logit a label, every row."""
-    everywhere = np.ones_like(labels)
-    return Task(
-        "flat", space.labels, len(space), labels, everywhere, np.ones(len(labels), dtype=np.bool_), labels, sigmoid
-    )
+def flat_task(labels: BoolArray, space: LabelSpace, known: BoolArray | None = None) -> Task:
+    """One network, one logit a label, every row with a known label."""
+    known = np.ones_like(labels) if known is None else known
+    return Task("flat", space.labels, len(space), labels, known, np.asarray(known.any(axis=1)), labels, known, sigmoid)
 
 
-def shared_task(labels: BoolArray, tree: Taxonomy) -> Task:
+def shared_task(labels: BoolArray, tree: Taxonomy, known: BoolArray | None = None) -> Task:
     """One network, one head a decision, each decision's loss only where its parent holds."""
+    mask = tree.mask(labels, known)
     return Task(
         name="shared",
         outputs=tree.nodes,
         head=tree,
-        targets=tree.targets(labels),
-        known=tree.mask(labels),
-        eligible=np.ones(len(labels), dtype=np.bool_),
+        targets=tree.targets(labels, known),
+        known=mask,
+        eligible=np.asarray(mask.any(axis=1)),
         scored=labels,
+        scored_known=np.ones_like(labels) if known is None else known,
         to_probs=tree.marginals,
     )
 
 
-def cascade_tasks(labels: BoolArray, tree: Taxonomy) -> tuple[Task, ...]:
+def cascade_tasks(labels: BoolArray, tree: Taxonomy, known: BoolArray | None = None) -> tuple[Task, ...]:
     """A network for each decision, trained and validated on the rows where its parent holds."""
-    targets, mask = tree.targets(labels), tree.mask(labels)
+    targets, mask = tree.targets(labels, known), tree.mask(labels, known)
     tasks = []
     for decision in tree.decisions:
         columns = tree.columns(decision.name)
@@ -95,18 +101,26 @@ def cascade_tasks(labels: BoolArray, tree: Taxonomy) -> tuple[Task, ...]:
                 head=len(decision.children),
                 targets=targets[:, columns],
                 known=mask[:, columns],
-                eligible=np.asarray(mask[:, columns].all(axis=1)),
+                eligible=np.asarray(mask[:, columns].any(axis=1)),
                 scored=targets[:, columns],
+                scored_known=mask[:, columns],
                 to_probs=sigmoid,
             )
         )
     return tuple(tasks)
 
 
-def tasks_for(recipe: Recipe, labels: BoolArray, space: LabelSpace, tree: Taxonomy) -> tuple[Task, ...]:
-    """The networks that `recipe` trains, in the order of training."""
+def tasks_for(
+    recipe: Recipe, labels: BoolArray, space: LabelSpace, tree: Taxonomy, known: BoolArray | None = None
+) -> tuple[Task, ...]:
+    """The networks that `recipe` trains, in the order of training.
+
+    Parameters
+    ----------
+    labels, known : (N, K) bool arrays in label order, as a cohort's `labels()` and `known()` give them
+    """
     if recipe.architecture == "flat":
-        return (flat_task(labels, space),)
+        return (flat_task(labels, space, known),)
     if recipe.architecture == "shared":
-        return (shared_task(labels, tree),)
-    return cascade_tasks(labels, tree)
+        return (shared_task(labels, tree, known),)
+    return cascade_tasks(labels, tree, known)

@@ -89,3 +89,20 @@ def test_it_stays_in_float32_under_autocast() -> None:
         cast = masked_bce(logits, targets, mask, weight)
     assert cast.dtype == torch.float32
     assert float(cast) == float(plain)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 10_000), weighted=st.booleans())
+def test_it_is_torchs_bce_of_the_known_entries_alone(seed: int, weighted: bool) -> None:
+    """Masking is dropping: value and gradient are those of a list of the known entries, in any order."""
+    logits, targets, mask, weight = batch(seed)
+    one, other = logits.clone().requires_grad_(), logits.clone().requires_grad_()
+    masked_bce(one, targets, mask, weight if weighted else None).backward()
+    each = weight.expand_as(logits)[mask] if weighted else None
+    if mask.any():
+        F.binary_cross_entropy_with_logits(other[mask], targets[mask].float(), pos_weight=each).backward()
+    assert one.grad is not None
+    assert other.grad is not None or not mask.any()
+    expected = torch.zeros_like(logits) if other.grad is None else other.grad
+    torch.testing.assert_close(one.grad, expected)
+    assert (one.grad[~mask] == 0).all()
