@@ -269,7 +269,7 @@ def test_recipes_are_found_where_a_wheel_puts_them(tmp_path: Path, monkeypatch: 
     # An installed package has them inside itself, a checkout beside src; pyproject.toml names the place.
     settings = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
     included = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert included == {"recipes": "chestxpert/recipes"}
+    assert included["recipes"] == "chestxpert/recipes"
     inside = tmp_path / included["recipes"]
     inside.mkdir(parents=True)
     (inside / "only.yaml").write_text(MINIMAL, encoding="utf-8")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from chestxpert.cohort.table import Cohort
+from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.errors import LabelError, RecipeError, RunError
 from chestxpert.recipe import Recipe
-from chestxpert.taxonomy import taxonomy
 from chestxpert.training.rows import training_rows
 from chestxpert.training.task import tasks_for
 
@@ -27,7 +27,7 @@ def check_recipe(recipe: Recipe, cohort: Cohort, seed: int) -> tuple[str, ...]:
         For a network with fewer than two training rows.
     """
     try:
-        tree = taxonomy(recipe.taxonomy, cohort.label_space)
+        tree = cohort_taxonomy(recipe.taxonomy, cohort)
         tasks = tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known())
         rows = {task.name: training_rows(recipe, cohort, task.eligible, seed) for task in tasks}
     except LabelError as error:

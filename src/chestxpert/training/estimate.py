@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.recipe import Recipe
-from chestxpert.taxonomy import taxonomy
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.rows import training_rows
 from chestxpert.training.task import tasks_for
@@ -27,7 +27,7 @@ def estimate_fine_tuning(recipes: Sequence[Recipe], kit: NetworkKit, steps: int 
     cohort = kit.dataset.cohort
     trained = evaluated = 0
     for recipe in recipes:
-        tree = taxonomy(recipe.taxonomy, cohort.label_space)
+        tree = cohort_taxonomy(recipe.taxonomy, cohort)
         for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known()):
             trained += recipe.epochs * len(training_rows(recipe, cohort, task.eligible, seed=0))
             evaluated += recipe.epochs * int(task.eligible[cohort.rows("val")].sum())
@@ -38,7 +38,7 @@ def estimate_fine_tuning(recipes: Sequence[Recipe], kit: NetworkKit, steps: int 
 def _rates(recipe: Recipe, kit: NetworkKit, steps: int) -> tuple[float, float]:
     """Images a second in training and in prediction."""
     cohort = kit.dataset.cohort
-    tree = taxonomy(recipe.taxonomy, cohort.label_space)
+    tree = cohort_taxonomy(recipe.taxonomy, cohort)
     task = tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known())[0]
     trainer = kit.trainer(recipe, task, cohort.rows("train"), seed=0)
     rows = np.resize(cohort.rows("train"), recipe.batch_size)
