@@ -22,7 +22,7 @@ def check_recipe(recipe: Recipe, cohort: Cohort, seed: int) -> tuple[str, ...]:
     Raises
     ------
     RecipeError
-        For a taxonomy or finding that there is not.
+        For a taxonomy or finding that there is not, and for a gate where there is no No Finding.
     RunError
         For a network with fewer than two training rows.
     """
@@ -32,6 +32,11 @@ def check_recipe(recipe: Recipe, cohort: Cohort, seed: int) -> tuple[str, ...]:
         rows = {task.name: training_rows(recipe, cohort, task.eligible, seed) for task in tasks}
     except LabelError as error:
         raise RecipeError(f"Recipe '{recipe.name}': {error}") from error
+    if "alpha" in recipe.routing.settings and cohort.label_space.no_finding is None:
+        raise RecipeError(
+            f"Recipe '{recipe.name}': routing.kind '{recipe.routing.kind}' needs No Finding, which the label space "
+            f"'{cohort.label_space.name}' lacks."
+        )
     for network, drawn in rows.items():
         if len(drawn) < 2:
             raise RunError(

@@ -18,6 +18,7 @@ import numpy as np
 from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
+from chestxpert.evaluation.inference import route_predictions
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.run_metrics import evaluate_run
 from chestxpert.files import begin_or_go_on, removed_if_left_empty, sweep_parts, write_json, write_text
@@ -111,9 +112,11 @@ def _finish_run(
         names = ", ".join(not_learnt)
         progress.note(f"{recipe.name} seed {seed}: the labels of no training image can teach {names}")
     logits = _train_networks(recipe, dataset, tree, out, seed, kit, progress)
-    predictions = _predictions(recipe, dataset, tree, logits)
+    predictions, routing = route_predictions(
+        _predictions(recipe, dataset, tree, logits), dataset.cohort, recipe.routing
+    )
     predictions.save(out / PREDICTIONS)
-    write_json(out / EVALUATION, evaluate_run(predictions, dataset.cohort, tree, not_learnt))
+    write_json(out / EVALUATION, evaluate_run(predictions, dataset.cohort, tree, not_learnt, routing))
 
 
 def read_environment(out: Path) -> dict[str, Any]:
