@@ -19,6 +19,7 @@ from chestxpert.recipe import (
     Optimizer,
     Oversample,
     Recipe,
+    Routing,
     Sampling,
     Thin,
     builtin_recipes,
@@ -34,12 +35,12 @@ SIX = [
 MINIMAL = "{name: x, architecture: flat}"
 
 
-def test_the_six_recipes_come_in_reading_order() -> None:
-    assert list(builtin_recipes()) == SIX
+def test_the_six_recipes_come_first_in_reading_order() -> None:
+    assert list(builtin_recipes())[:6] == SIX
     assert all(path.parent == recipes_folder() for path in builtin_recipes().values())
 
 
-@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("name", builtin_recipes())
 def test_each_recipe_is_valid_and_headed_by_what_it_is_and_its_command(name: str) -> None:
     path = builtin_recipes()[name]
     recipe = load_recipe(name)
@@ -77,6 +78,16 @@ def test_hierarchies_differ_from_flat_basic_in_their_architecture_alone() -> Non
     assert not basic.hierarchical
 
 
+def test_other_trees_and_routings_differ_from_hierarchical_shared_by_that_alone() -> None:
+    shared = load_recipe("hierarchical-shared")
+    for name, change in {
+        "hierarchical-clinical": {"taxonomy": "clinical"},
+        "hierarchical-majority-3": {"taxonomy": "majority-3"},
+        "hierarchical-gated": {"routing": Routing("gated", {"alpha": 0.5})},
+    }.items():
+        assert load_recipe(name) == replace(shared, name=name, **change)  # type: ignore[arg-type]
+
+
 shares = st.floats(0, 0.99)
 names = st.text("abcXYZ019-_", min_size=1, max_size=8) | st.sampled_from(["1e3", "no", "null", "007"])
 recipes = st.builds(
@@ -97,6 +108,8 @@ recipes = st.builds(
     loss=st.builds(Loss, pos_weight=st.sampled_from(["none", "balanced"])),
     augment=st.builds(Augment, rotate=st.floats(0, 45), hflip=st.booleans()),
     optimizer=st.builds(Optimizer, lr=st.floats(1e-12, 1), weight_decay=st.floats(0, 1)),
+    routing=st.builds(Routing, temperature=st.sampled_from(["none", "fit"]))
+    | st.builds(Routing, kind=st.just("gated"), settings=st.fixed_dictionaries({"alpha": st.floats(0.01, 9)})),
 )
 
 
@@ -179,6 +192,11 @@ def test_a_wrong_override_is_named(override: str, words: str) -> None:
         ("loss.pos_wieght=none", "Did you mean 'pos_weight'"),
         ("loss.kind=mine.py", "or FILE.py:FUNCTION"),
         ("sampling.draw.kind=instanse", "Did you mean 'instance'"),
+        ("routing.kind=gatted", r"routing\.kind is one of soft, gated, but got 'gatted'\. Did you mean 'gated'"),
+        ("routing.kind=mine.py:route", "one of soft, gated"),
+        ("routing.alpha=2", r"unknown key 'alpha'.*It belongs to routing\.kind gated"),
+        ("routing={kind: gated, alpha: 0}", "alpha is a number above 0"),
+        ("routing.temperature=fitt", "one of none, fit"),
         ("precision=half", "one of auto, float32, bfloat16"),
     ],
 )

@@ -26,6 +26,7 @@ def builtin_recipes() -> dict[str, Path]:
 # Each flat recipe stands on top of the one before; the alphabet would part them.
 _READING_ORDER = (
     "flat-basic", "flat-weighted", "flat-downsampled", "flat-resampled", "hierarchical-cascade", "hierarchical-shared",
+    "hierarchical-clinical", "hierarchical-majority-3", "hierarchical-gated",
 )  # fmt: skip
 
 
