@@ -86,7 +86,11 @@ def _or(names: Sequence[str]) -> str:
 
 
 def _stack(
-    findings: Sequence[str], fates: Mapping[str, Fate], flat: Mapping[str, Fate], decisions: Mapping[str, int], name: str
+    findings: Sequence[str],
+    fates: Mapping[str, Fate],
+    flat: Mapping[str, Fate],
+    decisions: Mapping[str, int],
+    name: str,
 ) -> Mark:
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
         finding = findings[index]
