@@ -91,7 +91,7 @@ DEEP = "{n1: [a, {n2: [b, {n3: [c, {n4: [{n5: [{n6: [{n7: [{n8: [{n9: [{n10: [{n
         (
             "{any: [a, b, [c, d]]}",
             "",
-            r"Below node 'any' stand findings and 'node: children', but there is \['c', 'd'\]",
+            r"Below node 'any' stand .*'node: children', but there is \['c', 'd'\]",
         ),
         ("{any: [a, b, 3]}", "", "Below node 'any' .* but there is 3"),
         ("{any: [a, {3: [b, c, d]}]}", "", "A node below 'any' needs a name .* but got 3"),
@@ -121,9 +121,7 @@ def test_an_error_names_the_node_and_the_file(tree: str, more: str, words: str) 
     assert str(caught.value).startswith("mine.yaml")
 
 
-@pytest.mark.parametrize(
-    "text", ["tree: {any: [rest]}", "name: 3\ntree: {any: [rest]}", "name: ' '\ntree: {any: rest}"]
-)
+@pytest.mark.parametrize("text", ["tree: {any: rest}", "name: 3\ntree: {any: rest}", "name: ' '\ntree: {any: rest}"])
 def test_a_taxonomy_needs_a_name(text: str) -> None:
     with pytest.raises(LabelError, match="needs a name"):
         parse_taxonomy(text, ABCD)
