@@ -149,8 +149,9 @@ def test_overconfidence_that_was_put_in_is_found() -> None:
     assert fit_temperature(truth, 1 / (1 + np.exp(-3 * logits))) == pytest.approx(3, rel=0.05)
 
 
-def test_a_temperature_has_bounds_and_needs_both_answers() -> None:
-    assert fit_temperature([True, False], [0.9, 0.1]) == pytest.approx(COLDEST)
+def test_a_temperature_needs_both_answers_and_an_error_and_has_an_upper_bound() -> None:
+    assert fit_temperature([True, False], [0.9, 0.1]) is None  # told apart without error: colder is always better
+    assert fit_temperature([True, False, False], [0.9, 0.1, 0.9]) is not None
     assert fit_temperature([False, True], [0.9, 0.1]) == pytest.approx(HOTTEST)
     assert fit_temperature([True, True], [0.9, 0.1]) is None
     assert fit_temperature([False], [0.1]) is None

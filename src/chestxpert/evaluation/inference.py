@@ -35,7 +35,8 @@ FLAT = "flat"
 """How the one decision of a flat model is called, which is over all its labels."""
 
 COLDEST, HOTTEST = 0.05, 20.0
-"""Bounds of a fitted temperature. A decision that validation tells apart without error would want one of 0."""
+"""Bounds of a fitted temperature. Below the first nothing is fitted: a decision that errs on no validation image would
+want 0, and be as sure of every other image."""
 
 _WIDEST = 40.0
 """Largest logit that a fit sees: what stored probabilities of 0 and 1 stand for."""
@@ -70,18 +71,25 @@ def fit_temperature(truth: npt.ArrayLike, probs: npt.ArrayLike) -> float | None:
 
     Returns
     -------
-    float in [`COLDEST`, `HOTTEST`], or None where all answers are alike, or no logit differs from 0.
+    float from `COLDEST` up to `HOTTEST`, which a decision gets that is wrong more often than right; None where there
+    is nothing to fit on: all answers are alike, no logit differs from 0, or the likelihood still grows at `COLDEST`.
     """
     held = np.asarray(truth, dtype=np.bool_)
     scores = np.clip(logit(probs), -_WIDEST, _WIDEST)
     if not held.any() or held.all() or not scores.any():
         return None
-    low, high = np.log(1 / HOTTEST), np.log(1 / COLDEST)
+    low, high = 1 / HOTTEST, 1 / COLDEST
+    if _slope(high, held, scores) < 0:
+        return None
     for _ in range(60):
-        middle = (low + high) / 2
-        slope = float((scores * (np.exp(-np.logaddexp(0.0, -np.exp(middle) * scores)) - held)).sum())
-        low, high = (middle, high) if slope < 0 else (low, middle)
-    return float(np.clip(np.exp(-(low + high) / 2), COLDEST, HOTTEST))
+        middle = float(np.sqrt(low * high))
+        low, high = (middle, high) if _slope(middle, held, scores) < 0 else (low, middle)
+    return 1 / high
+
+
+def _slope(inverse: float, held: BoolArray, scores: FloatArray) -> float:
+    """Derivative of the negative log-likelihood by the inverse temperature; it only ever grows."""
+    return float((scores * (np.exp(-np.logaddexp(0.0, -inverse * scores)) - held)).sum())
 
 
 def fit_temperatures(
