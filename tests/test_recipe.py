@@ -23,6 +23,7 @@ from chestxpert.recipe import (
     Optimizer,
     Oversample,
     Recipe,
+    Routing,
     Sampling,
     Thin,
     builtin_recipes,
@@ -123,6 +124,16 @@ def test_regions_cannot_be_pasted_into_features(kind: str) -> None:
     assert load_recipe("flat-basic", ["sampling.mix.kind=balanced-mixup", "freeze=true"]).freeze
 
 
+def test_other_trees_and_routings_differ_from_hierarchical_shared_by_that_alone() -> None:
+    shared = load_recipe("hierarchical-shared")
+    for name, change in {
+        "hierarchical-clinical": {"taxonomy": "clinical"},
+        "hierarchical-majority-3": {"taxonomy": "majority-3"},
+        "hierarchical-gated": {"routing": Routing("gated", {"alpha": 0.5})},
+    }.items():
+        assert load_recipe(name) == replace(shared, name=name, **change)  # type: ignore[arg-type]
+
+
 shares = st.floats(0, 0.99)
 names = st.text("abcXYZ019-_", min_size=1, max_size=8) | st.sampled_from(["1e3", "no", "null", "007"])
 recipes = st.builds(
@@ -145,6 +156,8 @@ recipes = st.builds(
     | st.builds(Loss, pos_weight=st.just("effective"), beta=st.floats(0, 0.999), deferred=shares),
     augment=st.builds(Augment, rotate=st.floats(0, 45), hflip=st.booleans()),
     optimizer=st.builds(Optimizer, lr=st.floats(1e-12, 1), weight_decay=st.floats(0, 1)),
+    routing=st.builds(Routing, temperature=st.sampled_from(["none", "fit"]))
+    | st.builds(Routing, kind=st.just("gated"), settings=st.fixed_dictionaries({"alpha": st.floats(0.01, 9)})),
 )
 
 
@@ -238,6 +251,11 @@ def test_a_wrong_override_is_named(override: str, words: str) -> None:
         ("sampling.draw.kind=instanse", "Did you mean 'instance'"),
         ("sampling.draw={kind: class-balanced, percent: 3}", "belongs to sampling.draw.kind ml-ros and ml-rus"),
         ("sampling.mix.kind=mixupp", "Did you mean 'mixup'"),
+        ("routing.kind=gatted", r"routing\.kind is one of soft, gated, but got 'gatted'\. Did you mean 'gated'"),
+        ("routing.kind=mine.py:route", "one of soft, gated"),
+        ("routing.alpha=2", r"unknown key 'alpha'.*It belongs to routing\.kind gated"),
+        ("routing={kind: gated, alpha: 0}", "alpha is a number above 0"),
+        ("routing.temperature=fitt", "one of none, fit"),
         ("precision=half", "one of auto, float32, bfloat16"),
     ],
 )
@@ -328,7 +346,7 @@ def test_recipes_are_found_where_a_wheel_puts_them(tmp_path: Path, monkeypatch: 
     # An installed package has them inside itself, a checkout beside src; pyproject.toml names the place.
     settings = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
     included = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert included == {"recipes": "chestxpert/recipes"}
+    assert included["recipes"] == "chestxpert/recipes"
     inside = tmp_path / included["recipes"]
     inside.mkdir(parents=True)
     (inside / "only.yaml").write_text(MINIMAL, encoding="utf-8")

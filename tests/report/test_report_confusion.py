@@ -66,8 +66,7 @@ def test_absent_counts_give_no_table(study: StudyFolder, nodes: object) -> None:
     assert confusion_tables(_with_nodes(study, nodes), TREE) == []
 
 
-def test_no_tree_gives_no_table_and_half_a_node_gives_empty_cells(study: StudyFolder) -> None:
-    assert confusion_tables(study.results, None) == []
+def test_half_a_node_gives_empty_cells(study: StudyFolder) -> None:
     (table,) = confusion_tables(_with_nodes(study, {"Mass": {"routed": ROUTED}}), TREE)
     assert table.rows[0][2:8] == [""] * 6
     assert table.rows[0][10] == "12"

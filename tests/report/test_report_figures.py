@@ -1,5 +1,6 @@
 """What the figures show is what the comparison and the cohort say."""
 
+import json
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -18,7 +19,7 @@ from chestxpert.report.figures_cohort import cooccurrence_figure, distribution_f
 from chestxpert.report.read import StudyFolder, read_study
 from chestxpert.report.results import Results
 from chestxpert.report.scales import signed
-from chestxpert.taxonomy import study_taxonomy
+from chestxpert.taxonomy import study_taxonomy, taxonomy
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,32 @@ def test_stacked_bars_fill_their_rows(study: StudyFolder) -> None:
 def figure_middle(drawing: ElementTree.Element) -> float:
     """Left end of the second panel: where its title stands."""
     return max(float(node.get("x", "0")) for node in drawing.iter("text") if node.get("class") == "panel-title")
+
+
+def test_each_tree_has_its_own_bars_with_its_own_decisions(study: StudyFolder) -> None:
+    """Two recipes down two trees: no case lost at a decision of one tree may be missing from its bar."""
+    clinical = taxonomy("clinical", NIH15)
+    comparison = json.loads(json.dumps(study.results.comparison))
+    for finding in NIH15.findings:
+        path = [clinical.decision_of(node).name for node in (*clinical.ancestors(finding), finding)]
+        comparison["recipes"]["hierarchical-cascade"]["tree"]["findings"][finding] = {
+            "n": 10, "found": 2, "lost": dict(zip(path, [5, 1, 1, 1], strict=False)) | {path[0]: 8 - len(path) + 1},
+        }  # fmt: skip
+    results, cases = Results(comparison), dict.fromkeys(NIH15.findings, 10)
+    figure = tree_figure(results, clinical, NIH15.findings, cases, ["hierarchical-cascade"], "fig-tree-2")
+    assert figure is not None
+    assert figure.anchor == "fig-tree-2"
+    words = [key.words for key in figure.keys]
+    assert words[:3] == ["found", "lost at root", "lost at finding"]
+    assert "lost at pulmonary, pleural or mediastinal" in words
+    assert "lost at opacity, lesion or chronic" in words
+    widths: dict[str, float] = {}
+    for part in _drawings(figure)[0].iter("rect"):
+        if "part" in part.get("class", ""):
+            widths[part.get("y", "")] = widths.get(part.get("y", ""), 0.0) + float(part.get("width", "nan"))
+    assert len(widths) == 14
+    assert max(widths.values()) - min(widths.values()) < 3
+    assert {row[1] for row in figure.tables[0].rows} == {"hierarchical-cascade", "flat-resampled"}
 
 
 def test_no_tree_figure_without_a_hierarchy(study: StudyFolder) -> None:

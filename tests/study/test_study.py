@@ -6,12 +6,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from chestxpert.cohort.table import Cohort
 from chestxpert.dataset import Dataset, prepare
 from chestxpert.errors import ChestXpertError, RunError, UsageError
 from chestxpert.folders import locked
 from chestxpert.recipe import STUDY_RECIPES
+from chestxpert.report import build_report
 from chestxpert.study.plan import StudyPlan, load_recipes
 from chestxpert.study.run import duration, run_study
 from chestxpert.study.stored import write_comparison
@@ -180,6 +182,67 @@ def test_a_study_that_cannot_begin_leaves_no_folder(dataset_folder: Path, tmp_pa
     with pytest.raises(ChestXpertError, match="resnet19"):
         run_study(StudyPlan(dataset_folder, recipes, (0,)), tmp_path / "study")
     assert not (tmp_path / "study").exists()
+
+
+def test_recipes_down_different_trees_are_measured_on_one_that_is_stored(dataset_folder: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("name: mine\ntree: {finding: [Effusion, Mass, {others: rest}]}\n", encoding="utf-8")
+    recipes = load_recipes(["flat-basic", "hierarchical-shared", "hierarchical-clinical"], TINY, freeze=True)
+    plan = StudyPlan(dataset_folder, recipes, (0,), taxonomy=str(mine))
+    comparison = run_study(plan, tmp_path / "study", draws=20)
+    assert comparison["taxonomy"] == "mine"
+    for recipe in comparison["recipes"].values():
+        assert list(recipe["levels"]["inner"]) == ["finding", "others"]
+    assert "opacity" in comparison["recipes"]["hierarchical-clinical"]["tree"]["nodes"]
+    build_report(tmp_path / "study")
+    page = (tmp_path / "study" / "report.html").read_text(encoding="utf-8")
+    assert "The tree study, of hierarchical-shared" in page
+    assert "The tree clinical, of hierarchical-clinical" in page
+    mine.unlink()
+    assert without_times(write_comparison(tmp_path / "study", draws=20)) == without_times(comparison)
+    mine.write_text("name: mine\ntree: {finding: [Effusion, {others: rest}]}\n", encoding="utf-8")
+    with pytest.raises(RunError, match="other taxonomies"):
+        run_study(plan, tmp_path / "study", resume=True)
+    with pytest.raises(RunError, match="other tree to measure on"):
+        run_study(StudyPlan(dataset_folder, recipes, (0,)), tmp_path / "study", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "overrides", "asked", "measured_on"),
+    [
+        (["flat-basic"], [], None, "study"),
+        (["flat-basic"], ["taxonomy=clinical"], None, "clinical"),
+        (["flat-basic", "hierarchical-clinical"], [], None, "clinical"),
+        (["flat-basic", "hierarchical-clinical", "hierarchical-shared"], [], None, "study"),
+        (["hierarchical-clinical", "hierarchical-majority-3"], [], None, "study"),
+        (["hierarchical-clinical", "hierarchical-majority-3"], [], "majority-5", "majority-5"),
+        (["flat-basic", "hierarchical-shared"], [], "clinical", "clinical"),
+    ],
+)
+def test_which_tree_a_study_is_measured_on(
+    names: list[str], overrides: list[str], asked: str | None, measured_on: str, dataset_folder: Path
+) -> None:
+    plan = StudyPlan(dataset_folder, load_recipes(names, overrides, True), (0,), taxonomy=asked)
+    cohort = Cohort.load(dataset_folder / "cohort.parquet")
+    assert plan.measured_on == measured_on
+    assert plan.to_dict(cohort)["taxonomies"][measured_on]["name"] == measured_on
+
+
+def test_a_tree_to_measure_on_that_there_is_not_is_found_first(dataset_folder: Path, tmp_path: Path) -> None:
+    plan = StudyPlan(dataset_folder, load_recipes(["flat-basic"], TINY, True), (0,), taxonomy="clincal")
+    with pytest.raises(ChestXpertError, match="Did you mean 'clinical'"):
+        run_study(plan, tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_study_that_stored_no_tree_is_measured_on_its_first_recipes(
+    finished: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    study = shutil.copytree(finished[0], tmp_path / "study")
+    values = yaml.safe_load((study / "study.yaml").read_text(encoding="utf-8"))
+    del values["taxonomies"], values["measured_on"]
+    (study / "study.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    assert write_comparison(study, draws=50) == finished[1]
 
 
 def test_a_study_says_which_findings_its_runs_could_not_learn(dataset_folder: Path, tmp_path: Path) -> None:

@@ -49,6 +49,11 @@ def add_to(commands: Commands) -> None:
         "--seeds", metavar="N", type=whole(1), default=1,
         help="runs of each recipe, with the seeds 0 to N-1 (default: %(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--taxonomy", metavar="NAME|FILE",
+        help="tree that hierarchical metrics of all recipes are measured on (default: the one that all hierarchical "
+        "recipes share, else study)",
+    )  # fmt: skip
     add_training(parser)
     add_draws(parser)
     parser.set_defaults(run=run, parser=parser)
@@ -66,6 +71,7 @@ def run(arguments: argparse.Namespace) -> str:
         recipes=load_recipes(arguments.recipes, arguments.overrides, arguments.freeze),
         seeds=tuple(range(arguments.seeds)),
         command=shlex.join(["chestxpert", *arguments.argv]),
+        taxonomy=arguments.taxonomy,
     )
     progress = progress_on_stderr()
     comparison = run_study(plan, arguments.out, resume=arguments.resume, draws=arguments.draws, progress=progress)

@@ -72,6 +72,7 @@ def compare_runs(
         "schema": SCHEMA,
         "label_space": list(cohort.label_space.labels),
         "cohort": _describe_cohort(cohort),
+        "taxonomy": taxonomy.name,
         "bootstrap": {"unit": "patient", "draws": draws, "seed": seed, "level": LEVEL},
         "primary": primary,
         "baseline": baseline_of(values),

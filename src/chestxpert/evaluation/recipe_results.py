@@ -11,7 +11,9 @@ import numpy as np
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.bootstrap import PatientDraws, interval
 from chestxpert.evaluation.contrasts import REFLECTED, RecipeValues
-from chestxpert.evaluation.measures import Measured, drawn_metrics, point_metrics
+from chestxpert.evaluation.levels import METRICS as LEVEL_METRICS
+from chestxpert.evaluation.levels import InnerNodes, level_values, size_of
+from chestxpert.evaluation.measures import Measured, Values, drawn_metrics, point_metrics
 from chestxpert.evaluation.metrics import FloatArray, macro
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.run_metrics import defined_labels, label_counts, tree_confusion
@@ -51,6 +53,8 @@ class RunMeasures:
     validation: Measured
     test: Measured
     drawn: Measured
+    inner: InnerNodes
+    drawn_inner: Values
     tree: dict[str, Any]
 
     @classmethod
@@ -63,6 +67,8 @@ class RunMeasures:
             validation=point_metrics(Scored.of(run.predictions, cohort, "val", operating, taxonomy)),
             test=point_metrics(test),
             drawn=drawn_metrics(test, draws),
+            inner=(inner := InnerNodes.of(run.predictions, cohort, "test", taxonomy)),
+            drawn_inner=inner.drawn(draws),
             tree=tree_confusion(run.predictions, cohort, "test", operating),
         )
 
@@ -98,6 +104,7 @@ def describe_recipe(
         "per_label": {
             label: _label(column, measured) | counts[label] for column, label in enumerate(cohort.label_space.labels)
         },
+        "levels": _levels(measured, taxonomy),
         "tree": _mean_tree([run.tree for run in measured]),
     } | ({"not_learnt": not_learnt} if not_learnt else {})
 
@@ -124,15 +131,54 @@ def _overall(name: str, measured: Sequence[RunMeasures], values: RecipeValues) -
 def _label(column: int, measured: Sequence[RunMeasures]) -> dict[str, Any]:
     entry: dict[str, Any] = {}
     for name in LABEL_METRICS:
-        low, high, n_draws = interval(_seed_mean([run.drawn.per_label[name][:, column] for run in measured]))
-        mean = float(macro([run.test.per_label[name][column] for run in measured]))
-        entry[name] = {"mean": mean, "low": low, "high": high, "n_draws": n_draws}
+        entry[name] = _estimate(
+            [run.test.per_label[name][column] for run in measured],
+            [run.drawn.per_label[name][:, column] for run in measured],
+        )
     thresholds = [float(run.operating.labels.values[column]) for run in measured]
     return entry | {
         "threshold": float(np.mean(thresholds)),
         "thresholds": thresholds,
         "threshold_fallback": bool(measured[0].operating.labels.fallback[column]),
     }
+
+
+def _levels(measured: Sequence[RunMeasures], taxonomy: Taxonomy) -> dict[str, Any]:
+    """Means of each level and metrics of each inner node, over seeds and with intervals; see `levels`."""
+    per_seed = [run.inner.measured() for run in measured]
+    test = [level_values(run.test.per_label, own, taxonomy) for run, own in zip(measured, per_seed, strict=True)]
+    drawn = [level_values(run.drawn.per_label, run.drawn_inner, taxonomy) for run in measured]
+    means = {}
+    for level in range(max(taxonomy.levels)):
+        means[str(level + 1)] = size_of(test[0][level]) | {
+            name: _estimate(
+                [macro(seed[level][name]) for seed in test],
+                [macro(seed[level][name]) for seed in drawn],
+                reflected=name == "ap",  # a mean over findings, biased in draws as macro AP is
+            )
+            for name in LEVEL_METRICS
+        }
+    counts = measured[0].inner.counts()
+    inner = {
+        node: counts[node]
+        | {
+            name: _estimate(
+                [own[name][column] for own in per_seed], [run.drawn_inner[name][:, column] for run in measured]
+            )
+            for name in LEVEL_METRICS
+        }
+        for column, node in enumerate(measured[0].inner.names)
+    }
+    return {"means": means, "inner": inner}
+
+
+def _estimate(
+    points: Sequence[FloatArray], draws: Sequence[FloatArray], reflected: bool = False
+) -> dict[str, float | int]:
+    """Mean over seeds and its interval over patients."""
+    mean = float(macro([float(point) for point in points]))
+    low, high, n_draws = interval(_seed_mean(draws), mean if reflected else None)
+    return {"mean": mean, "low": low, "high": high, "n_draws": n_draws}
 
 
 def _mean_cost(costs: Sequence[Mapping[str, Any]]) -> dict[str, float | int | None]:

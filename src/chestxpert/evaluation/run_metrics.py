@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chestxpert.cohort.table import Cohort
+from chestxpert.evaluation.levels import InnerNodes, describe_levels
 from chestxpert.evaluation.measures import MACROS, MACROS_FINDINGS, Measured, point_metrics
 from chestxpert.evaluation.metrics import n_defined
 from chestxpert.evaluation.predictions import Predictions
@@ -21,7 +22,11 @@ SCHEMA = 1
 
 
 def evaluate_run(
-    predictions: Predictions, cohort: Cohort, taxonomy: Taxonomy, not_learnt: Sequence[str] = ()
+    predictions: Predictions,
+    cohort: Cohort,
+    taxonomy: Taxonomy,
+    not_learnt: Sequence[str] = (),
+    routing: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """All metrics of one run on validation and test.
 
@@ -36,13 +41,16 @@ def evaluate_run(
         The tree that hierarchical metrics are measured on.
     not_learnt : sequence of str
         Labels that no training image could teach. They are measured as they are, and named beside the figures.
+    routing : mapping, optional
+        How the predictions were routed, as `inference.route_predictions` says.
 
     Returns
     -------
     dict
         Strict JSON values (undefined is None): ``thresholds``, and for ``val`` and ``test`` (test only if the
-        cohort has such images) ``images``, ``patients``, ``metrics``, ``defined``, ``per_label`` and ``tree``; an
-        entry of ``per_label`` has ``n_known`` where that is less than all images. ``not_learnt`` if there are any.
+        cohort has such images) ``images``, ``patients``, ``metrics``, ``defined``, ``per_label``, ``levels`` and
+        ``tree``; an entry of ``per_label`` has ``n_known`` where that is less than all images. ``taxonomy`` is the name
+        of the tree. ``not_learnt`` if there are any, ``routing`` if it is given.
 
     Raises
     ------
@@ -55,6 +63,7 @@ def evaluate_run(
         "simulated": cohort.simulated,
         "label_space": list(cohort.label_space.labels),
         "cohort_fingerprint": cohort.fingerprint,
+        "taxonomy": taxonomy.name,
         "thresholds": {
             "chosen_on": "val",
             "criterion": "f1",
@@ -64,6 +73,8 @@ def evaluate_run(
     }
     if not_learnt:
         result["not_learnt"] = list(not_learnt)
+    if routing is not None:
+        result["routing"] = dict(routing)
     if operating.nodes is not None and predictions.taxonomy is not None:
         result["thresholds"]["nodes"] = _thresholds(predictions.taxonomy.nodes, operating.nodes)
     for split in ("val", "test"):
@@ -88,6 +99,7 @@ def _split_metrics(
         "metrics": measured.overall,
         "defined": defined_labels(measured, taxonomy),
         "per_label": per_label,
+        "levels": describe_levels(measured.per_label, InnerNodes.of(predictions, cohort, split, taxonomy)),
         "tree": tree_confusion(predictions, cohort, split, operating),
     }
 

@@ -1,4 +1,4 @@
-"""What a recipe may choose from: losses, draws of training rows and mixes of images, with their settings.
+"""What a recipe may choose from: losses, draws of training rows, mixes of images and routings, with their settings.
 
 Nothing here loads a network library, so that a recipe is checked, and its methods are listed, at once. The functions
 themselves stand in `chestxpert.imbalance`; a test holds their keyword arguments against these tables.
@@ -138,4 +138,12 @@ MIXES: Mapping[str, Method] = {
         {"alpha": 1.0},
         needs_images=True,
     ),
+}
+
+ROUTINGS: Mapping[str, Method] = {
+    "soft": Method(
+        "a flat model's own probabilities; in a hierarchy their product along the path",
+        "Redmon and Farhadi, YOLO9000, CVPR 2017, section 4; Chen et al., MIDL 2019, equation 1",
+    ),
+    "gated": Method("each finding's probability times (1 - P(No Finding))^alpha", settings={"alpha": 1.0}),
 }

@@ -11,6 +11,7 @@ from chestxpert.errors import RecipeError
 from chestxpert.recipe.catalogue import MIXES
 from chestxpert.recipe.checks import require
 from chestxpert.recipe.parts import Augment, Head, Optimizer
+from chestxpert.recipe.routing import Routing
 from chestxpert.recipe.sampling import Sampling
 from chestxpert.recipe.selection import Chosen, Loss
 from chestxpert.strict_yaml import build, parse_yaml, to_yaml
@@ -51,6 +52,7 @@ class Recipe:
     loss: Loss = field(default_factory=Loss)
     augment: Augment = field(default_factory=Augment)
     optimizer: Optimizer = field(default_factory=Optimizer)
+    routing: Routing = field(default_factory=Routing)
 
     def __post_init__(self) -> None:
         safe = bool(self.name) and all(c.isalnum() or c in "-_." for c in self.name) and self.name[0] != "."

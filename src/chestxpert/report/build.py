@@ -90,8 +90,7 @@ def _context(study: StudyFolder) -> dict[str, Any]:
         "facts": _facts(study),
         "answer": _answer(results),
         "figures": _figures(study),
-        "tree": _tree(study),
-        "confusions": confusion_tables(results, _tree(study)),
+        "trees": _trees_shown(study),
         "cohort_table": cohort_table(study.cohort),
         "unknown": unknown_words(study.cohort),
         "not_learnt": results.not_learnt_words,
@@ -143,10 +142,36 @@ def _answer(results: Results) -> dict[str, Any] | None:
     }
 
 
-def _tree(study: StudyFolder) -> Taxonomy | None:
-    """The tree of the study's hierarchies."""
-    runs = (run for seeds in study.runs.values() for run in seeds.values())
-    return next((run.predictions.taxonomy for run in runs if run.predictions.taxonomy is not None), None)
+def _trees(study: StudyFolder) -> list[tuple[Taxonomy, list[str]]]:
+    """Each tree that a recipe of the study goes down, and the recipes that do."""
+    found: list[tuple[Taxonomy, list[str]]] = []
+    for name, seeds in study.runs.items():
+        tree = next((run.predictions.taxonomy for run in seeds.values()), None)
+        if tree is None:
+            continue
+        same = next((names for other, names in found if other == tree), None)
+        if same is None:
+            found.append((tree, [name]))
+        else:
+            same.append(name)
+    return found
+
+
+def _tree_anchor(number: int) -> str:
+    return "fig-tree" if number == 0 else f"fig-tree-{number + 1}"
+
+
+def _trees_shown(study: StudyFolder) -> list[dict[str, Any]]:
+    """What the page says of each tree: the tree, its recipes, its figure's anchor, and the confusion at its nodes."""
+    return [
+        {
+            "tree": tree,
+            "recipes": recipes,
+            "anchor": _tree_anchor(number),
+            "confusions": confusion_tables(study.results, tree, recipes),
+        }
+        for number, (tree, recipes) in enumerate(_trees(study))
+    ]
 
 
 def _figures(study: StudyFolder) -> dict[str, Figure]:
@@ -155,7 +180,6 @@ def _figures(study: StudyFolder) -> dict[str, Figure]:
     tested, share = counts.by_split["test"], counts.shares("test")
     columns = [cohort.label_space.index(label) for label in counts.labels]
     scores = _scores(study, results.best)
-    tree = _tree(study)
     histories = {name: {seed: run.history for seed, run in runs.items()} for name, runs in study.runs.items()}
     figures = [
         recipes_figure(results),
@@ -163,7 +187,10 @@ def _figures(study: StudyFolder) -> dict[str, Figure]:
         findings_figure(results, counts.labels, tested, share),
         precision_recall_figure(results, counts.labels, columns, scores),
         roc_figure(results, counts.labels, columns, scores),
-        tree_figure(results, tree, counts.findings, tested) if tree is not None else None,
+        *(
+            tree_figure(results, tree, counts.findings, tested, recipes, _tree_anchor(number))
+            for number, (tree, recipes) in enumerate(_trees(study))
+        ),
         distribution_figure(counts.labels, counts.by_split, counts.known, counts.sizes),
         _cooccurrence(cohort, counts.findings),
         learning_figure(results, histories),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chestxpert.report.figure import Table
 from chestxpert.report.results import Confusion, Results, finding_name
 from chestxpert.report.scales import decimal, grouped
@@ -11,14 +13,14 @@ _COLUMNS = ("tp", "fp", "fn", "tn", "precision", "recall")
 _GROUPS = (("", 2), ("where the node above truly holds", len(_COLUMNS)), ("under hard routing", len(_COLUMNS)))
 
 
-def confusion_tables(results: Results, tree: Taxonomy | None) -> list[Table]:
-    """A table for each hierarchical recipe, a row a node of the tree; the note of a table is the recipe's name.
+def confusion_tables(results: Results, tree: Taxonomy, recipes: Sequence[str] | None = None) -> list[Table]:
+    """A table for each recipe down `tree`, a row a node; the note of a table is the recipe's name.
 
+    `recipes` are those that go down it, every hierarchical one by default.
     What a comparison does not hold is left out: a count is then an empty cell, a node no row, a recipe no table.
     """
-    if tree is None:
-        return []
-    tables = (_table(results, name, tree) for name in results.recipes if results.hierarchical(name))
+    along = [name for name in results.recipes if results.hierarchical(name) and name in (recipes or results.recipes)]
+    tables = (_table(results, name, tree) for name in along)
     return [table for table in tables if table.rows]
 
 

@@ -12,8 +12,15 @@ from chestxpert.report.scales import UNDEFINED, Scale, grouped, percent
 from chestxpert.taxonomy import Taxonomy
 
 
-def tree_figure(results: Results, tree: Taxonomy, findings: Sequence[str], cases: Mapping[str, int]) -> Figure | None:
-    """Stacked bars of every hierarchical recipe, with the best flat recipe's share found as a mark.
+def tree_figure(
+    results: Results,
+    tree: Taxonomy,
+    findings: Sequence[str],
+    cases: Mapping[str, int],
+    recipes: Sequence[str] | None = None,
+    anchor: str = "fig-tree",
+) -> Figure | None:
+    """Stacked bars of every recipe down one tree, with the best flat recipe's share found as a mark.
 
     Parameters
     ----------
@@ -21,31 +28,38 @@ def tree_figure(results: Results, tree: Taxonomy, findings: Sequence[str], cases
     findings : sequence of str
         In the order shown.
     cases : mapping of finding to its test images
+    recipes : sequence of str, optional
+        Those that go down `tree`; every hierarchical one by default.
+    anchor : str
+        Of the figure on the page.
 
     Returns
     -------
     Figure, or None where no hierarchical recipe was run or its cases were not recorded.
     """
     flat = next((name for name in results.best if not results.hierarchical(name)), None)
-    shown = [name for name in results.recipes if results.hierarchical(name) or name == flat]
+    along = [name for name in results.recipes if results.hierarchical(name) and name in (recipes or results.recipes)]
+    shown = [name for name in results.recipes if name in along or name == flat]
     recorded = {name: {f: fate for f in findings if (fate := results.fate(name, f))} for name in shown}
     fates = {name: each for name, each in recorded.items() if len(each) == len(findings)}
     names = [name for name in fates if name != flat]
     if not names:
         return None
     rows = [Row(finding_name(finding), note=grouped(cases[finding])) for finding in findings]
-    decisions = [decision.name for decision in tree.decisions]
+    decisions = {decision.name: _depth(tree, decision.parent) for decision in tree.decisions}
     panels = [
         Panel(name, 0.0, 1.0, _stack(findings, fates[name], fates.get(flat or "", {}), decisions, name),
               tick_words=lambda value, _: f"{100 * value:.0f} %")
         for name in names
     ]  # fmt: skip
     keys = [Key("found", "block", "found")]
-    keys += [Key(f"lost-{min(place, 3)}", "block", f"lost at {name}") for place, name in enumerate(decisions)]
+    for depth in sorted(set(decisions.values())):
+        there = [name for name, own in decisions.items() if own == depth]
+        keys.append(Key(f"lost-{depth}", "block", f"lost at {_or(there)}"))
     if flat in fates:
         keys.append(Key("flat", "circle", f"found by {flat}"))
     return Figure(
-        anchor="fig-tree",
+        anchor=anchor,
         title="Where hard routing loses cases",
         caption=(
             "Every bar is all the test images that truly carry the finding. Under hard routing an image goes "
@@ -57,13 +71,26 @@ def tree_figure(results: Results, tree: Taxonomy, findings: Sequence[str], cases
         picture=two_widths(
             lambda frame: draw_rows(rows, panels, frame, note_title="test n"), _spoken(findings, names, fates), 24
         ),
-        tables=[_table(findings, cases, fates, decisions)],
+        tables=[_table(findings, cases, fates, list(decisions))],
         keys=keys,
     )
 
 
+def _depth(tree: Taxonomy, parent: str | None) -> int:
+    """How far below the root a decision is taken, as far as the style sheet has colours: 0 to 3."""
+    return 0 if parent is None else min(len(tree.ancestors(parent)) + 1, 3)
+
+
+def _or(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
 def _stack(
-    findings: Sequence[str], fates: Mapping[str, Fate], flat: Mapping[str, Fate], decisions: Sequence[str], name: str
+    findings: Sequence[str],
+    fates: Mapping[str, Fate],
+    flat: Mapping[str, Fate],
+    decisions: Mapping[str, int],
+    name: str,
 ) -> Mark:
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
         finding = findings[index]
@@ -72,7 +99,7 @@ def _stack(
             canvas.text(scale(0), y + 4, f"{UNDEFINED}: no cases", "tick")
             return
         parts = [("found", "found", fate.found)]
-        parts += [(f"lost-{min(place, 3)}", f"lost at {d}", fate.lost.get(d, 0.0)) for place, d in enumerate(decisions)]
+        parts += [(f"lost-{depth}", f"lost at {d}", fate.lost.get(d, 0.0)) for d, depth in decisions.items()]
         who = f"{finding_name(finding)}, {name}"
         draw_stack(
             canvas, scale, [(kind, part, f"{who}: {percent(part, 0)} {words}") for kind, words, part in parts], y

@@ -10,8 +10,11 @@ from typing import Any
 
 import yaml
 
+from chestxpert.cohort.table import Cohort
+from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.errors import RunError, UsageError
 from chestxpert.recipe import STUDY_RECIPES, Recipe, load_recipe
+from chestxpert.taxonomy import Taxonomy
 
 PLAN = "study.yaml"
 COHORT = "cohort.parquet"
@@ -28,12 +31,14 @@ class StudyPlan:
     recipes : with all overrides applied
     seeds : one run a recipe and seed
     command : the command line that asked for it, for the record
+    taxonomy : name or file of the tree that hierarchical metrics of all recipes are measured on; None chooses
     """
 
     dataset: Path
     recipes: tuple[Recipe, ...]
     seeds: tuple[int, ...]
     command: str = ""
+    taxonomy: str | None = None
 
     def __post_init__(self) -> None:
         names = [recipe.name for recipe in self.recipes]
@@ -46,15 +51,34 @@ class StudyPlan:
         """Recipe, seed and folder of each run, seed by seed so that an early look compares like with like."""
         return [(recipe, seed, run_folder(out, recipe.name, seed)) for seed in self.seeds for recipe in self.recipes]
 
-    def to_dict(self, cohort_fingerprint: str) -> dict[str, Any]:
+    @property
+    def measured_on(self) -> str:
+        """The taxonomy that all recipes are measured on: the one asked for, else the one all hierarchies share.
+
+        Where they share none it is the study's, and in a study of flat recipes the one all of these share.
+        """
+        if self.taxonomy is not None:
+            return self.taxonomy
+        hierarchies = [recipe for recipe in self.recipes if recipe.hierarchical]
+        names = {recipe.taxonomy for recipe in hierarchies or self.recipes}
+        return names.pop() if len(names) == 1 else "study"
+
+    def trees(self, cohort: Cohort) -> dict[str, Taxonomy]:
+        """Every taxonomy that the study uses, by name, over the labels of `cohort` and from its training counts."""
+        names = dict.fromkeys([self.measured_on, *(recipe.taxonomy for recipe in self.recipes)])
+        return {name: cohort_taxonomy(name, cohort) for name in names}
+
+    def to_dict(self, cohort: Cohort) -> dict[str, Any]:
         """Plain values for study.yaml; what each recipe starts from is added once it is known."""
         return {
             "schema": 1,
             "dataset": str(self.dataset),
-            "cohort_fingerprint": cohort_fingerprint,
+            "cohort_fingerprint": cohort.fingerprint,
             "command": self.command,
             "seeds": list(self.seeds),
             "recipes": {recipe.name: recipe.to_dict() for recipe in self.recipes},
+            "measured_on": self.measured_on,
+            "taxonomies": {name: tree.to_dict() for name, tree in self.trees(cohort).items()},
         }
 
 

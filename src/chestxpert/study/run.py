@@ -40,6 +40,7 @@ def run_study(
     dataset = Dataset.load(plan.dataset)
     for recipe in plan.recipes:
         check_recipe(recipe, dataset.cohort, plan.seeds[0])
+    plan.trees(dataset.cohort)  # raises for one that there is not, before anything is made
     stored = read_plan(out) if begin_or_go_on(out, PLAN, [COHORT], resume=resume) else None
     busy = f"Another process is working on {out} right now. Wait for it, or choose another --out."
     with removed_if_left_empty(out), locked(out, busy):
@@ -61,9 +62,9 @@ def _open_study(
     plan: StudyPlan, dataset: Dataset, out: Path, stored: dict[str, Any] | None, progress: Progress
 ) -> Kits:
     """Write study.yaml, or check the stored one against this plan; returns the kit of each group of recipes."""
-    values = listed(plan.to_dict(dataset.cohort.fingerprint))
+    values = listed(plan.to_dict(dataset.cohort))
     if stored is not None:
-        _check_same(stored, values, ("recipes", "seeds", "cohort_fingerprint"), out)
+        _check_same(stored, values, ("recipes", "seeds", "cohort_fingerprint", "measured_on", "taxonomies"), out)
     kits: Kits = {}
     for recipe in plan.recipes:
         key = NetworkKit.shared_key(recipe)
@@ -87,7 +88,10 @@ def _open_study(
 def _check_same(stored: dict[str, Any], values: dict[str, Any], keys: tuple[str, ...], out: Path) -> None:
     for key in keys:
         if stored.get(key) != values[key]:
-            what = {"start": "weights, pixels or number format to start from"}.get(key, key.replace("_", " "))
+            what = {
+                "start": "weights, pixels or number format to start from",
+                "measured_on": "tree to measure on",
+            }.get(key, key.replace("_", " "))
             raise RunError(
                 f"{out} holds a study with other {what}: compare its {PLAN}. "
                 "Resume with the same command and data, or choose another --out."

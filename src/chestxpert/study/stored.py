@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from chestxpert.cohort.table import Cohort
+from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.errors import RunError
 from chestxpert.evaluation.comparison import RunResult, compare_runs
 from chestxpert.evaluation.predictions import Predictions
@@ -16,7 +17,7 @@ from chestxpert.files import write_json
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe, parse_recipe
 from chestxpert.study.plan import COHORT, COMPARISON, read_plan, run_folder
-from chestxpert.taxonomy import taxonomy
+from chestxpert.taxonomy import Taxonomy
 from chestxpert.training.folder import COST, EVALUATION, PREDICTIONS, is_complete
 
 
@@ -51,8 +52,16 @@ def write_comparison(study: Path, *, draws: int = 1000, progress: Progress = SIL
             f"{study / COHORT} is not the cohort that this study was run on ({cohort.fingerprint}, but study.yaml says "
             f"{plan['cohort_fingerprint']}). Put the right one back."
         )
-    tree = taxonomy(next(iter(plan["recipes"].values()))["taxonomy"], cohort.label_space)
+    tree = _measured_on(plan, cohort)
     progress.note(f"comparing on {draws} bootstrap draws over patients")
     comparison = compare_runs(read_runs(study), cohort, tree, draws=draws)
     write_json(study / COMPARISON, comparison)
     return comparison
+
+
+def _measured_on(plan: dict[str, Any], cohort: Cohort) -> Taxonomy:
+    """The tree that the study's recipes are measured on, as stored: its file may have changed or gone since."""
+    if "taxonomies" in plan:
+        return Taxonomy.from_dict(plan["taxonomies"][plan["measured_on"]])
+    # Studies of versions that had one tree alone did not store it.
+    return cohort_taxonomy(next(iter(plan["recipes"].values()))["taxonomy"], cohort)

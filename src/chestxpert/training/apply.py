@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError, StoreError
+from chestxpert.evaluation.inference import route_again
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.models.classifier import Classifier
 from chestxpert.progress import SILENT, Progress, Tick
@@ -33,7 +34,7 @@ def heads_of(run: StoredRun) -> list[tuple[str, int | Taxonomy]]:
 
 
 def predict(run: StoredRun, dataset: Dataset, rows: npt.NDArray[np.int64], progress: Progress = SILENT) -> Predictions:
-    """Probabilities of the run's findings for some images, in the run's size and number format.
+    """Probabilities of the run's findings for some images, in the run's size and number format, routed as its own.
 
     A run that kept its backbone fixed stored its heads alone; the backbone's weights are fetched or read again, and
     must be the same to the last bit.
@@ -110,7 +111,7 @@ def _logits(network: Classifier, source: Source, rows: npt.NDArray[np.int64], en
 
 def _predictions(run: StoredRun, dataset: Dataset, rows: npt.NDArray[np.int64], logits: FloatArray) -> Predictions:
     table, tree = dataset.cohort.table, run.tree if run.recipe.hierarchical else None
-    return Predictions.from_arrays(
+    given = Predictions.from_arrays(
         image_ids=table["image_id"].to_numpy()[rows],
         split=table["split"].to_numpy()[rows],
         probs=sigmoid(logits) if tree is None else tree.marginals(logits),
@@ -118,3 +119,4 @@ def _predictions(run: StoredRun, dataset: Dataset, rows: npt.NDArray[np.int64], 
         conditionals=None if tree is None else sigmoid(logits),
         taxonomy=tree,
     )
+    return route_again(given, run.evaluation.get("routing"))

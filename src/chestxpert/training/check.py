@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from chestxpert.cohort.table import Cohort
+from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.errors import LabelError, RecipeError, RunError
 from chestxpert.imbalance.epochs import Epoch
 from chestxpert.imbalance.mixes import mix_function
 from chestxpert.recipe import Recipe
-from chestxpert.taxonomy import taxonomy
 from chestxpert.training.rows import epoch_rows, training_rows
 from chestxpert.training.task import tasks_for
 
@@ -24,17 +24,23 @@ def check_recipe(recipe: Recipe, cohort: Cohort, seed: int) -> tuple[str, ...]:
     Raises
     ------
     RecipeError
-        For a taxonomy, finding or function that there is not, and for a draw that cannot be drawn.
+        For a taxonomy, finding or function that there is not, for a draw that cannot be drawn, and for a gate where
+        there is no No Finding.
     RunError
         For a network with fewer than two training rows.
     """
     mix_function(recipe.sampling.mix)
     try:
-        tree = taxonomy(recipe.taxonomy, cohort.label_space)
+        tree = cohort_taxonomy(recipe.taxonomy, cohort)
         tasks = tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known())
         rows = {task.name: training_rows(recipe, cohort, task.eligible, seed) for task in tasks}
     except LabelError as error:
         raise RecipeError(f"Recipe '{recipe.name}': {error}") from error
+    if "alpha" in recipe.routing.settings and cohort.label_space.no_finding is None:
+        raise RecipeError(
+            f"Recipe '{recipe.name}': routing.kind '{recipe.routing.kind}' needs No Finding, which the label space "
+            f"'{cohort.label_space.name}' lacks."
+        )
     for network, drawn in rows.items():
         if len(drawn) < 2:
             raise RunError(

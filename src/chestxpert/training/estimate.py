@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.imbalance.epochs import Epoch
 from chestxpert.recipe import Recipe
-from chestxpert.taxonomy import taxonomy
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.rows import epoch_rows, training_rows
 from chestxpert.training.task import tasks_for
@@ -28,7 +28,7 @@ def estimate_fine_tuning(recipes: Sequence[Recipe], kit: NetworkKit, steps: int 
     cohort = kit.dataset.cohort
     trained = evaluated = 0
     for recipe in recipes:
-        tree = taxonomy(recipe.taxonomy, cohort.label_space)
+        tree = cohort_taxonomy(recipe.taxonomy, cohort)
         for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known()):
             rows = training_rows(recipe, cohort, task.eligible, seed=0)
             trained += recipe.epochs * len(epoch_rows(recipe, task, rows, Epoch(1, recipe.epochs, 0, task.name)))
@@ -40,7 +40,7 @@ def estimate_fine_tuning(recipes: Sequence[Recipe], kit: NetworkKit, steps: int 
 def _rates(recipe: Recipe, kit: NetworkKit, steps: int) -> tuple[float, float]:
     """Images a second in training and in prediction."""
     cohort = kit.dataset.cohort
-    tree = taxonomy(recipe.taxonomy, cohort.label_space)
+    tree = cohort_taxonomy(recipe.taxonomy, cohort)
     task = tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known())[0]
     trainer = kit.trainer(recipe, task, cohort.rows("train"), seed=0)
     rows = np.resize(cohort.rows("train"), recipe.batch_size)

@@ -15,15 +15,17 @@ from typing import Any
 
 import numpy as np
 
+from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
+from chestxpert.evaluation.inference import route_predictions
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.run_metrics import evaluate_run
 from chestxpert.files import begin_or_go_on, removed_if_left_empty, sweep_parts, write_json, write_text
 from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe
-from chestxpert.taxonomy import Taxonomy, taxonomy
+from chestxpert.taxonomy import Taxonomy
 from chestxpert.training.check import check_recipe
 from chestxpert.training.checkpoints import Checkpoints
 from chestxpert.training.environment import describe_environment
@@ -74,15 +76,15 @@ def train_run(
     RunError
         If `out` is in the way, or holds another run than the one to be resumed.
     """
-    tree = taxonomy(recipe.taxonomy, dataset.cohort.label_space)
     not_learnt = check_recipe(recipe, dataset.cohort, seed)
+    tree = cohort_taxonomy(recipe.taxonomy, dataset.cohort)
     stored = read_environment(out) if begin_or_go_on(out, ENVIRONMENT, [RECIPE], resume=resume) else None
     busy = f"Another process is working on {out} right now. Wait for it, or choose another --out."
     with removed_if_left_empty(out), locked(out, busy):
         sweep_parts(out)
         begun_with = None if stored is None else stored["start"]["backbone"]
         kit = kit or NetworkKit.create(recipe, dataset, progress, backbone_name=begun_with)
-        environment = describe_environment(dataset, kit, seed)
+        environment = describe_environment(dataset, kit, seed) | {"taxonomy": tree.to_dict()}
         if stored is None:
             write_text(out / RECIPE, recipe.to_yaml())
             write_json(out / ENVIRONMENT, environment)
@@ -110,9 +112,11 @@ def _finish_run(
         names = ", ".join(not_learnt)
         progress.note(f"{recipe.name} seed {seed}: the labels of no training image can teach {names}")
     logits = _train_networks(recipe, dataset, tree, out, seed, kit, progress)
-    predictions = _predictions(recipe, dataset, tree, logits)
+    predictions, routing = route_predictions(
+        _predictions(recipe, dataset, tree, logits), dataset.cohort, recipe.routing
+    )
     predictions.save(out / PREDICTIONS)
-    write_json(out / EVALUATION, evaluate_run(predictions, dataset.cohort, tree, not_learnt))
+    write_json(out / EVALUATION, evaluate_run(predictions, dataset.cohort, tree, not_learnt, routing))
 
 
 def read_environment(out: Path) -> dict[str, Any]:
@@ -130,6 +134,11 @@ def _check_same_run(out: Path, recipe: Recipe, stored: dict[str, Any], environme
         raise RunError(
             f"{out} holds a run of a different recipe or with different settings: compare its recipe.yaml. "
             "Resume with the same, or choose another --out."
+        )
+    if stored.get("taxonomy") != json.loads(json.dumps(environment["taxonomy"])):
+        raise RunError(
+            f"{out} holds a run down another tree than '{recipe.taxonomy}' is now: compare 'taxonomy' in its "
+            f"{ENVIRONMENT}. Put the tree back as it was, or choose another --out."
         )
     was = {"seed": stored.get("seed"), "cohort": stored.get("cohort_fingerprint"), **stored["start"]}
     now = {"seed": environment["seed"], "cohort": environment["cohort_fingerprint"], **environment["start"]}

@@ -45,8 +45,10 @@ class StoredRun:
 
     @property
     def tree(self) -> Taxonomy:
-        """The recipe's tree over these findings."""
-        return taxonomy(self.recipe.taxonomy, self.label_space)
+        """The recipe's tree over these findings, as stored: its file may have changed or gone since."""
+        if "taxonomy" in self.environment:
+            return Taxonomy.from_dict(self.environment["taxonomy"])
+        return taxonomy(self.recipe.taxonomy, self.label_space)  # of versions that had one tree alone
 
     @property
     def thresholds(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Taxonomy: a tree over a LabelSpace, its training targets and masks, its marginals and its hard routing.
+"""The tree over a LabelSpace: its training targets and masks, its marginals and its hard routing.
 
 A *decision* asks, where its parent node holds, which of its children hold too. Findings are not exclusive, so a
 decision is one Bernoulli variable a child and not a softmax. With ``q(v)`` the probability of node ``v`` given
@@ -9,7 +9,7 @@ classification of chest X-ray images, MIDL 2019, equation 1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,17 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chestxpert.decisions import Decision, check_tree
 from chestxpert.errors import LabelError
 from chestxpert.labels import LabelSpace
-
-__all__ = ["MAJORITY", "Decision", "Taxonomy", "study_taxonomy", "taxonomy"]
+from chestxpert.taxonomy.decisions import Decision, check_tree
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
-
-MAJORITY = ("Atelectasis", "Effusion", "Infiltration", "Mass", "Nodule")
-"""The five findings that the original study's decision B tells apart from 'minority'."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +77,16 @@ class Taxonomy:
         """Nodes above `node`, nearest the root first, without `node` itself."""
         parent = self.parent(node)
         return () if parent is None else (*self.ancestors(parent), parent)
+
+    @cached_property
+    def levels(self) -> tuple[int, ...]:
+        """(M,) depth of each node in node order: 1 just below the root, one more a decision further down."""
+        return tuple(len(self.ancestors(node)) + 1 for node in self.nodes)
+
+    def findings_below(self, node: str) -> tuple[str, ...]:
+        """The findings at or below `node`, in label order; LabelError if there is no such node."""
+        self.decision_of(node)
+        return tuple(f for f in self.label_space.findings if f == node or node in self.ancestors(f))
 
     def columns(self, decision: str) -> slice:
         """Columns of the decision called `decision` in every (N, M) array over `nodes`."""
@@ -271,25 +276,3 @@ class Taxonomy:
             return cls(str(values["name"]), LabelSpace.from_dict(values["label_space"]), decisions)
         except (KeyError, TypeError) as error:
             raise LabelError(f"This is no stored taxonomy ({error!r}). Was the file made elsewhere?") from error
-
-
-def study_taxonomy(label_space: LabelSpace, majority: Sequence[str] = MAJORITY) -> Taxonomy:
-    """Tree of the original study: A finding or none; B `majority` or 'minority'; C the other findings."""
-    common = tuple(label_space.canonical(name) for name in majority)
-    rare = tuple(finding for finding in label_space.findings if finding not in common)
-    return Taxonomy(
-        name="study",
-        label_space=label_space,
-        decisions=(
-            Decision("A", None, ("finding",)),
-            Decision("B", "finding", (*common, "minority")),
-            Decision("C", "minority", rare),
-        ),
-    )
-
-
-def taxonomy(name: str, label_space: LabelSpace) -> Taxonomy:
-    """Built-in taxonomy called `name` over `label_space`; LabelError lists what there is."""
-    if name == "study":
-        return study_taxonomy(label_space)
-    raise LabelError(f"There is no taxonomy '{name}'. There is: study.")

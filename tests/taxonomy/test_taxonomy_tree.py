@@ -179,8 +179,6 @@ def test_the_studys_tree() -> None:
     assert [STUDY.columns(name) for name in "ABC"] == [slice(0, 1), slice(1, 7), slice(7, 16)]
     assert taxonomy("study", NIH15) == STUDY
     assert len(study_taxonomy(CXRLT20).nodes) == 21
-    with pytest.raises(LabelError, match="There is: study"):
-        taxonomy("clinical", NIH15)
 
 
 @given(trees())
