@@ -187,7 +187,9 @@ def _workplace(out: Path) -> Iterator[Path]:
             yield aside
         except ChestXpertError as error:
             if has_pictures(aside):
-                raise type(error)(f"{error} What is decoded is kept: the same command goes on with it.") from error
+                raise type(error)(
+                    f"{str(error).rstrip('.')}. What is decoded is kept: the same command goes on with it."
+                ) from error
             raise
         finally:
             if not has_pictures(aside):
