@@ -6,8 +6,8 @@ Prints the median of the rounds, with its range:
 
 - simulate: images a second of a whole `chestxpert data simulate`, files and tables included, on all cores.
 - prepare from files, tar.gz, zip: time that Pillow takes on one core to decode the same images to grey, over that of a
-  whole `chestxpert data prepare`. Cores that did nothing but decode as Pillow does would reach their number. The same of
-  processors' time, which other work on the machine disturbs less. And the time all of ChestX-ray14 would take.
+  whole `chestxpert data prepare`. Cores that did nothing but decode as Pillow does would reach their number. The same
+  of processors' time, which other work on the machine disturbs less. And the time all of ChestX-ray14 would take.
 - memory: the largest peak of a process that decodes.
 
 Images are 1024 px. With a folder of NIH's own files each of these is used many times, told apart by a text chunk, so
@@ -183,7 +183,8 @@ def main() -> None:
         with ChildrenPeak() as peak:
             rounds = [prepare_round(room, arguments.size, arguments.workers) for _ in range(arguments.rounds)]
     print(
-        f"Pillow alone, one core: {spread([1e3 * one['pillow'].clock / arguments.images for one in rounds])} ms an image"
+        "Pillow alone, one core: "
+        f"{spread([1e3 * one['pillow'].clock / arguments.images for one in rounds])} ms an image"
     )
     for name in KINDS:
         ratios = [one["pillow"].clock / one[name].clock for one in rounds]
