@@ -24,7 +24,7 @@ WHOLE, MOST = 0.9, 0.97
 
 Two exposures of one patient reach 0.80 and 0.90."""
 
-_LIMIT = 50_000  # pairs that are compared in detail, the closest first
+_LIMIT = 30_000  # pairs that are compared in detail, the closest first
 _AT_ONCE = 64
 _KEPT = 300  # images whose details are kept, of 72 kB each
 
