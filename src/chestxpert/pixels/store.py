@@ -165,7 +165,7 @@ class ImageStore:
             shutil.rmtree(aside, ignore_errors=True)
 
     def _write_smaller(self, folder: Path, size: int) -> None:
-        """Write all images smaller. They are read and not mapped: a map would count as memory, up to the whole store."""
+        """Write all images smaller. They are read and not mapped: a map of the store would count as memory."""
         check_room(folder, len(self), size)
         with (self.folder / PIXELS).open("rb") as images, (folder / PIXELS).open("wb") as smaller:
             for _ in range(len(self)):
