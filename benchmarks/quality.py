@@ -43,7 +43,7 @@ from chestxpert.quality.duplicates import MOST, RADIUS, WHOLE
 from chestxpert.quality.flat import DEVIATION, LEVEL_SHARE
 from chestxpert.quality.phash import BITS, phash
 from chestxpert.quality.pose import INVERTED, TURNED, contrasts, judge, learn
-from chestxpert.quality.same_picture import SIDE, agreement, detail
+from chestxpert.quality.same_picture import SIDE, agreement, details
 from chestxpert.quality.scan import GRID, scan
 from chestxpert.simulator import simulate
 
@@ -113,7 +113,7 @@ def bits_of(images: Images) -> npt.NDArray[np.uint8]:
 
 def details_of(images: Images) -> list[npt.NDArray[np.float32]]:
     """What images are compared by."""
-    return [detail(image) for image in area_averages(images, SIDE)]
+    return list(details(area_averages(images, SIDE)))
 
 
 def report_flat(data: Dataset) -> None:

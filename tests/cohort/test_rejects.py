@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from chestxpert.cohort.rejects import REASONS, Reject, count_reasons, write_rejects
+from chestxpert.cohort.rejects import REASONS, Reject, count_reasons, read_rejects, write_rejects
+from chestxpert.errors import DataError
 
 
 def test_rejects_are_written_in_the_order_of_reasons(tmp_path: Path) -> None:
@@ -23,6 +24,19 @@ def test_rejects_are_written_in_the_order_of_reasons(tmp_path: Path) -> None:
         ("a.png", "undecodable", ""),
     ]
     assert count_reasons(rejects) == {"bad-row": 1, "undecodable": 2}
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    rejects = [Reject("", "bad-row", "línea 3"), Reject("b.png", "undecodable", 'it says "no",\nand stops')]
+    write_rejects(rejects, tmp_path / "rejects.csv")
+    assert read_rejects(tmp_path / "rejects.csv") == rejects
+
+
+def test_a_missing_or_strange_list_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("name,why\na,b\n")
+    for name in ("rejects.csv", "other.csv"):
+        with pytest.raises(DataError, match=f"{name} cannot be read as a list of rejects"):
+            read_rejects(tmp_path / name)
 
 
 def test_no_rejects_give_a_header_alone(tmp_path: Path) -> None:

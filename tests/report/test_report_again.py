@@ -88,7 +88,7 @@ def test_the_parser_understands_the_prepare_line(study: StudyFolder) -> None:
     from chestxpert.cli.main import build_parser
 
     arguments = build_parser().parse_args(shlex.split(_asked(study, prepared=PREPARED)[0])[1:])
-    assert (arguments.source, arguments.val_fraction, arguments.seed) == (Path("my data/nih"), 0.2, 0)
+    assert (arguments.sources, arguments.val_fraction, arguments.seed) == ([Path("my data/nih")], 0.2, 0)
 
 
 def test_costs_of_trained_backbones_count_images(study: StudyFolder) -> None:

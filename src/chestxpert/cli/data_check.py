@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> str:
         data.folder,
         data.cohort,
         data.store,
-        [data.info["source"]["path"]],
+        data.info["source"].get("paths", [data.info["source"]["path"]]),
         again=arguments.again,
         progress=progress_on_stderr(),
     )

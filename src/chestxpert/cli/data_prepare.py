@@ -138,7 +138,8 @@ def run(arguments: argparse.Namespace) -> str:
     from chestxpert.cli.progress import bar_when_known, progress_on_stderr
     from chestxpert.dataset import prepare
 
-    with bar_when_known(progress_on_stderr(), "decoding") as report_progress:
+    progress = progress_on_stderr()
+    with bar_when_known(progress, "decoding") as report_progress:
         report = prepare(
             arguments.sources,
             arguments.out,
@@ -155,6 +156,7 @@ def run(arguments: argparse.Namespace) -> str:
             seed=arguments.seed,
             workers=arguments.workers,
             progress=report_progress,
+            checks=progress,
         )
     nothing_to_train = report.split == "test"
     after = (

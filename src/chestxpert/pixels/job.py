@@ -19,9 +19,8 @@ from chestxpert.errors import DataError
 from chestxpert.folders import empty
 from chestxpert.pixels import packing
 from chestxpert.pixels.feed import Feed, stranger
-from chestxpert.pixels.journal import FILE as JOURNAL
-from chestxpert.pixels.journal import Journal
-from chestxpert.pixels.ledger import Ledger
+from chestxpert.pixels.journal import Journal, read_records
+from chestxpert.pixels.ledger import Ledger, is_picture
 from chestxpert.pixels.manifest import PIXELS, check_room, write_manifest
 from chestxpert.pixels.outcomes import Picture, Refused
 from chestxpert.pixels.pool import Done, Progress, available_cores, decode_here, decode_in_processes
@@ -248,8 +247,4 @@ class Build:
 
 def has_pictures(aside: Path) -> bool:
     """Whether a folder holds images that an earlier run decoded."""
-    try:
-        with (aside / JOURNAL).open("rb") as file:
-            return any(line.startswith(b'["image"') and b"null" not in line for line in file)
-    except OSError:
-        return False
+    return any(is_picture(record) for record in read_records(aside))

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from chestxpert.errors import StoreError
-from chestxpert.pixels.manifest import INDEX, PIXELS, REMEDY, checksum, create_pixels, read_manifest, write_manifest
+from chestxpert.pixels.manifest import INDEX, PIXELS, REMEDY, check_room, checksum, read_manifest, write_manifest
 from chestxpert.pixels.preprocess import Preprocess
 from chestxpert.pixels.shrink import shrink
 
@@ -152,10 +152,7 @@ class ImageStore:
         aside = sibling.with_name(f".{sibling.name}.{os.getpid()}")
         try:
             aside.mkdir()
-            pixels = create_pixels(aside, len(self), preprocess.size)
-            for row, image in enumerate(self.pixels):
-                pixels[row] = shrink(image, (preprocess.size, preprocess.size))
-            pixels.flush()
+            self._write_smaller(aside, preprocess.size)
             write_manifest(aside, self.index, preprocess, source=self.manifest["sha256"])
             if sibling.exists() and not _is_made_from(sibling, self.manifest["sha256"]):
                 shutil.rmtree(sibling)
@@ -166,6 +163,14 @@ class ImageStore:
                 raise StoreError(f"The smaller images cannot be written beside {self.folder}: {error}.") from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+
+    def _write_smaller(self, folder: Path, size: int) -> None:
+        """Write all images smaller. They are read and not mapped: a map of the store would count as memory."""
+        check_room(folder, len(self), size)
+        with (self.folder / PIXELS).open("rb") as images, (folder / PIXELS).open("wb") as smaller:
+            for _ in range(len(self)):
+                image = np.frombuffer(images.read(self.size**2), dtype=np.uint8).reshape(self.size, self.size)
+                smaller.write(shrink(image, (size, size)).tobytes())
 
 
 def _is_made_from(folder: Path, sha256: str) -> bool:

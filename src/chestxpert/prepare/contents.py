@@ -21,6 +21,7 @@ from chestxpert.pixels.job import Build
 from chestxpert.pixels.store import ImageStore
 from chestxpert.prepare.report import REJECTS, PrepareReport
 from chestxpert.prepare.tables import Tables
+from chestxpert.progress import Progress
 from chestxpert.quality import check_images, label_remarks, write_quality
 from chestxpert.quality import notes as quality_notes
 
@@ -29,7 +30,13 @@ SCHEMA = 1
 
 
 def make_contents(
-    build: Build, tables: Tables, split: Split, sources: Sequence[Path], out: Path, arguments: Mapping[str, Any]
+    build: Build,
+    tables: Tables,
+    split: Split,
+    sources: Sequence[Path],
+    out: Path,
+    arguments: Mapping[str, Any],
+    checks: Progress,
 ) -> PrepareReport:
     """Finish the store, and write everything else beside it, ``dataset.json`` last.
 
@@ -46,7 +53,7 @@ def make_contents(
     boxes, stray = _boxes_of(tables.source.boxes, cohort)
     rejects = [*tables.source.rejects, *_missing(build, tables), *build.rejects(), *split.rejects, *undecodable, *stray]
     changed = label_remarks([tables.folder], tables.source.label_space)
-    quality = check_images(cohort, ImageStore.open(build.folder), rejects, changed)
+    quality = check_images(cohort, ImageStore.open(build.folder), rejects, changed, checks)
     report = PrepareReport(
         folder=out,
         source=tables.source.kind,

@@ -23,6 +23,8 @@ from chestxpert.pixels.sources import find_containers, survey_files
 from chestxpert.prepare.contents import make_contents
 from chestxpert.prepare.report import PrepareReport
 from chestxpert.prepare.tables import Format, Tables, check_simulated, read_tables
+from chestxpert.progress import SILENT
+from chestxpert.progress import Progress as Checks
 
 
 def prepare(
@@ -42,6 +44,7 @@ def prepare(
     seed: int = 0,
     workers: int | None = None,
     progress: Progress | None = None,
+    checks: Checks = SILENT,
 ) -> PrepareReport:
     """Make a dataset folder from folders and archives in NIH's layout or another data set's.
 
@@ -79,6 +82,8 @@ def prepare(
         Processes that decode; all cores if None.
     progress : callable, optional
         Called as progress(done, total) while images are decoded; the total is an estimate where archives are read.
+    checks : chestxpert.progress.Progress
+        Is told of quality control, which comes after decoding.
 
     Returns
     -------
@@ -113,7 +118,7 @@ def prepare(
         build.decode(None if early is None else set(early.frame["image_id"]), workers, progress)
         check_simulated(tables, [job.containers[number].path for number in sorted(build.ledger.simulated)])
         chosen = early or _split(tables, build.found(), build.rejects(), how)
-        report = make_contents(build, tables, chosen, sources, out, how)
+        report = make_contents(build, tables, chosen, sources, out, how, checks)
         publish(build.folder, out)
     return report
 
@@ -187,7 +192,9 @@ def _workplace(out: Path) -> Iterator[Path]:
             yield aside
         except ChestXpertError as error:
             if has_pictures(aside):
-                raise type(error)(f"{error} What is decoded is kept: the same command goes on with it.") from error
+                raise type(error)(
+                    f"{str(error).rstrip('.')}. What is decoded is kept: the same command goes on with it."
+                ) from error
             raise
         finally:
             if not has_pictures(aside):

@@ -10,6 +10,7 @@ from typing import Any
 from chestxpert.cohort.csv_columns import CsvColumns, Lateral
 from chestxpert.cohort.csv_source import CsvSource, read_csv_source, read_layout_table
 from chestxpert.cohort.cxrlt import PATTERN as CXRLT_PATTERN
+from chestxpert.cohort.maps import LAYOUTS
 from chestxpert.cohort.nih import BOX_PATTERN, ENTRY_PATTERN, TEST_LIST, TRAIN_VAL_LIST
 from chestxpert.cohort.source import NIH, SIMULATION_FILE, Source, read_source
 from chestxpert.cohort.table import SIMULATED
@@ -61,7 +62,10 @@ class Format:
     lateral: Lateral = "reject"
 
     def check(self, labels: str, split: str) -> None:
-        """UsageError if the parts contradict each other, or the label space or the way of splitting."""
+        """UsageError if nobody reads it, or its parts contradict each other, the label space or the split."""
+        known = (NIH, "csv", *LAYOUTS)
+        if self.name not in known:
+            raise UsageError(f"There is no format '{self.name}'. There is: {', '.join(known)}.")
         if (self.name == "csv") != (self.columns is not None):
             raise UsageError("Columns and the format 'csv' go together: say where image, patient and labels are.")
         if self.name != NIH and labels != NIH15.name:

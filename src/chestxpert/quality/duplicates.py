@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +11,10 @@ import pandas as pd
 from chestxpert.cohort.table import Cohort
 from chestxpert.pixels.store import ImageStore
 from chestxpert.progress import SILENT, Progress
-from chestxpert.quality.areas import area_averages, read_images
+from chestxpert.quality.areas import area_averages, pieces, read_images
 from chestxpert.quality.phash import BITS, close_pairs
 from chestxpert.quality.remarks import about_check, remarks
-from chestxpert.quality.same_picture import SIDE, agreement, detail
+from chestxpert.quality.same_picture import SIDE, agreement, details
 from chestxpert.quality.scan import Scan
 
 RADIUS = 56
@@ -25,8 +24,9 @@ WHOLE, MOST = 0.9, 0.97
 
 Two exposures of one patient reach 0.80 and 0.90."""
 
-_LIMIT = 50_000  # pairs that are compared in detail, the closest first
-_KEPT = 600  # images whose detail is kept at a time, of 72 kB each
+_LIMIT = 30_000  # pairs that are compared in detail, the closest first
+_AT_ONCE = 64
+_KEPT = 300  # images whose details are kept, of 72 kB each
 
 Pairs = npt.NDArray[np.int64]
 
@@ -77,12 +77,12 @@ def near_duplicates(
     places = store.rows(cohort.image_ids)[rows]
     values = _agreements(store, places, pairs, progress)
     same = (values >= (WHOLE, MOST)).any(axis=1)
-    details = [
+    sentences = [
         f"they agree in {whole:.3f} of their detail, {most:.3f} but for the twentieth that fits worst, and in "
         f"{BITS - distance} of {BITS} bits of their hashes"
         for (whole, most), distance in zip(values[same], distances[same], strict=True)
     ]
-    found = _remarks("near-duplicate", cohort, rows[pairs[same]], values[same, 1], details)
+    found = _remarks("near-duplicate", cohort, rows[pairs[same]], values[same, 1], sentences)
     if len(pairs) < _LIMIT:
         return found
     cut = about_check(
@@ -94,17 +94,33 @@ def near_duplicates(
 def _agreements(
     store: ImageStore, places: npt.NDArray[np.int64], pairs: Pairs, progress: Progress
 ) -> npt.NDArray[np.float32]:
-    @lru_cache(maxsize=_KEPT)
-    def detail_of(image: int) -> npt.NDArray[np.float32]:
-        return detail(area_averages(read_images(store, places[[image]]), SIDE)[0])
-
     values = np.empty((len(pairs), 2), dtype=np.float32)
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))  # pairs of one image together, so that it is read once
+    kept: dict[int, npt.NDArray[np.float32]] = {}
     with progress.bar("comparing similar images", len(pairs), "pair") as tick:
-        for number in np.lexsort((pairs[:, 1], pairs[:, 0])):  # pairs of one image together, so that it is read once
-            first, second = pairs[number]
-            values[number] = agreement(detail_of(int(first)), detail_of(int(second)))
-            tick(1)
+        for start in range(0, len(pairs), _AT_ONCE):
+            part = order[start : start + _AT_ONCE]
+            _keep_details(kept, np.unique(pairs[part]), store, places)
+            values[part] = [agreement(kept[first], kept[second]) for first, second in pairs[part].tolist()]
+            tick(len(part))
     return values
+
+
+def _keep_details(
+    kept: dict[int, npt.NDArray[np.float32]],
+    images: npt.NDArray[np.int64],
+    store: ImageStore,
+    places: npt.NDArray[np.int64],
+) -> None:
+    """Add the details of images to those kept; if these become too many, forget those that are not needed now."""
+    new = np.array([image for image in images.tolist() if image not in kept], dtype=np.int64)
+    if len(kept) + len(new) > _KEPT:
+        for image in kept.keys() - set(images.tolist()):
+            del kept[image]
+    for part in pieces(len(new), store.size):
+        averages = area_averages(read_images(store, places[new[part]]), SIDE)
+        for image, found in zip(new[part].tolist(), details(averages), strict=True):
+            kept[image] = found.copy()  # a view would hold on to those of all the others
 
 
 def _remarks(

@@ -43,7 +43,8 @@ def label_changes(folder: str | Path, label_space: LabelSpace) -> pd.DataFrame:
     columns = list(label_space.labels)
     old, new = (read_entry_table(path, label_space).frame.set_index("image_id")[columns] for path in (first, second))
     shared = new.index[new.index.isin(old.index)]
-    before, after = (table.loc[shared].to_numpy(dtype=np.bool_) for table in (old, new))
+    # An unknown finding counts as absent here: neither version of NIH's table has any.
+    before, after = (table.loc[shared].astype("boolean").fillna(False).to_numpy(dtype=np.bool_) for table in (old, new))
     changed = (before != after).any(axis=1)
     return pd.DataFrame(
         {

@@ -7,7 +7,7 @@ coarse shape, so that with 63 bits one pair of strangers in a million is within 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -70,22 +70,18 @@ def close_pairs(
         In bits.
     """
     signs = np.unpackbits(hashes, axis=1, count=BITS).astype(np.int8) * 2 - 1
-    found = np.empty((0, 3), dtype=np.int64)
+    found, waiting = np.empty((0, 3), dtype=np.int64), list[npt.NDArray[np.int64]]()
     for low in range(0, len(signs), _BLOCK):
-        blocks = [found, *_pairs_of(signs, low, radius, limit)]
-        found = _closest(np.concatenate(blocks), limit)
-        if len(found) == limit:
-            radius = int(found[-1, 2])
+        ones = signs[low : low + _BLOCK].astype(np.float32)
+        for high in range(low, len(signs), _BLOCK):
+            block = _within(ones, signs[high : high + _BLOCK].astype(np.float32), radius)
+            block[:, :2] += (low, high)
+            waiting.append(block[block[:, 0] < block[:, 1]])
+            if sum(map(len, waiting)) > limit:
+                found, waiting = _closest([found, *waiting], limit), []
+                radius = int(found[-1, 2])  # nothing further apart can be among the closest any more
+    found = _closest([found, *waiting], limit)
     return found[:, :2], found[:, 2]
-
-
-def _pairs_of(signs: npt.NDArray[np.int8], low: int, radius: int, limit: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Rows (i, j, distance), i < j, of all pairs within `radius` whose first is in the block from `low` on."""
-    ones = signs[low : low + _BLOCK].astype(np.float32)
-    for high in range(low, len(signs), _BLOCK):
-        block = _within(ones, signs[high : high + _BLOCK].astype(np.float32), radius)
-        block[:, :2] += (low, high)
-        yield _closest(block[block[:, 0] < block[:, 1]], limit)
 
 
 def _within(ones: Floats, others: Floats, radius: int) -> npt.NDArray[np.int64]:
@@ -95,5 +91,6 @@ def _within(ones: Floats, others: Floats, radius: int) -> npt.NDArray[np.int64]:
     return np.stack([i, j, (BITS - agreement[i, j].astype(np.int64)) // 2], axis=1)
 
 
-def _closest(found: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]:
+def _closest(parts: Sequence[npt.NDArray[np.int64]], limit: int) -> npt.NDArray[np.int64]:
+    found = np.concatenate(parts)
     return found[np.lexsort((found[:, 1], found[:, 0], found[:, 2]))[:limit]]

@@ -15,30 +15,30 @@ _KEPT = round(0.95 * (SIDE - 2 * _MARGIN) ** 2)  # pixels that fit best
 _STEPS = 2
 
 
-def detail(image: Floats) -> Floats:
-    """Fine detail of an image, and how it changes to first order under a shift and a stretch along each axis.
+def details(images: Floats) -> Floats:
+    """Fine detail of images, and how it changes to first order under a shift and a stretch along each axis.
 
     Detail is what is left when a Gaussian blur of 3 px is taken off. The change under a shift is the gradient, under
     a stretch the gradient times its place.
 
     Parameters
     ----------
-    image : float32 array of shape (64, 64)
-        Area averages; not constant. Brightness and contrast do not matter.
+    images : float32 array of shape (n, 64, 64)
+        Area averages; none constant. Brightness and contrast do not matter.
 
     Returns
     -------
-    float32 array of shape (5, 3600)
+    float32 array of shape (n, 5, 3600)
         Detail, and its change under a shift down, right, and a stretch down, right; without the margin.
     """
-    smooth = _blur(image, _SMOOTH)
-    smooth = smooth / smooth.std()
-    down, right = np.gradient(smooth)
+    smooth = _blur(images, _SMOOTH)
+    smooth = smooth / smooth.std(axis=(1, 2), keepdims=True)
+    down, right = np.gradient(smooth, axis=(1, 2))
     place = np.linspace(-1, 1, SIDE, dtype=np.float32)
-    changes = np.stack([smooth, down, right, down * place[:, None], right * place])
+    changes = np.stack([smooth, down, right, down * place[:, None], right * place], axis=1)
     inside = slice(_MARGIN, SIDE - _MARGIN)
-    fine = (changes - _blur(changes, _DETAIL))[:, inside, inside]
-    return np.asarray(fine.reshape(len(changes), -1), dtype=np.float32)
+    fine = (changes - _blur(changes, _DETAIL))[..., inside, inside]
+    return np.ascontiguousarray(fine.reshape(*changes.shape[:2], -1), dtype=np.float32)
 
 
 def agreement(first: Floats, second: Floats) -> tuple[float, float]:
@@ -53,37 +53,37 @@ def agreement(first: Floats, second: Floats) -> tuple[float, float]:
     Parameters
     ----------
     first, second : float32 arrays of shape (5, 3600)
-        Of two images, see `detail`.
+        Of two images, see `details`.
 
     Returns
     -------
     whole, most : float
         Coefficients of determination, at most 1: of all pixels, and without the twentieth that fits worst.
     """
-    # The change half way between both makes the fit right to second order.
-    known, wanted = np.concatenate([first[:1], (first[1:] + second[1:]) / 2]), second[0]
-    rest = wanted - _weights(known, wanted) @ known
-    whole = _explained(rest, wanted)
+    # Five rows explain the last. The change half way between both makes the fit right to second order.
+    rows = np.concatenate([first[:1], (first[1:] + second[1:]) / 2, second[:1]])
+    weights, whole = _fit(rows)
     for _ in range(_STEPS):
-        kept = np.argpartition(np.abs(rest), _KEPT)[:_KEPT]
-        rest = wanted - _weights(known[:, kept], wanted[kept]) @ known
-    return whole, _explained(rest[kept], wanted[kept])
+        rest = np.abs(np.einsum("i,ij->j", weights, rows))
+        weights, most = _fit(rows * (rest <= np.partition(rest, _KEPT - 1)[_KEPT - 1]))
+    return whole, most
 
 
-def _weights(known: Floats, wanted: Floats) -> Floats:
-    """Least squares, with a ridge that only keeps it solvable."""
-    gram = known @ known.T
-    gram[np.diag_indices_from(gram)] += 1e-6 * np.trace(gram)
-    return np.asarray(np.linalg.solve(gram, known @ wanted), dtype=np.float32)
-
-
-def _explained(rest: Floats, wanted: Floats) -> float:
-    return float(1 - rest @ rest / (wanted @ wanted))
+def _fit(rows: Floats) -> tuple[Floats, float]:
+    """Weights whose sum over all rows is what the others do not explain of the last, and the share they explain."""
+    gram = (rows @ rows.T).astype(np.float64)
+    known, shared = gram[:-1, :-1], gram[:-1, -1]
+    ridge = 1e-6 * np.trace(known) * np.eye(len(known))  # only keeps it solvable
+    found = np.linalg.solve(known + ridge, shared)
+    rest = max(0.0, gram[-1, -1] - 2 * found @ shared + found @ known @ found)  # of a perfect fit, rounding may be left
+    return np.append(-found, 1).astype(np.float32), float(1 - rest / gram[-1, -1])
 
 
 def _blur(images: Floats, width: float) -> Floats:
+    """Blur along the last two axes, as two large products: small ones would start threads that wait for each other."""
     kernel = _gaussian(width)
-    return np.asarray(kernel @ images @ kernel.T, dtype=np.float32)
+    across = (images.reshape(-1, SIDE) @ kernel.T).reshape(images.shape).swapaxes(-1, -2)
+    return np.asarray((across.reshape(-1, SIDE) @ kernel.T).reshape(images.shape).swapaxes(-1, -2), dtype=np.float32)
 
 
 @lru_cache(maxsize=4)

@@ -39,7 +39,7 @@ def leak_sentence(leaked: pd.DataFrame) -> str:
     are = "pair of images is the same radiograph" if len(leaked) == 1 else "pairs of images are the same radiograph"
     return (
         f"LEAK: {len(leaked):,} {are} in two splits under two patient ids ({', '.join(pairs)}{more}). What is learned "
-        "or chosen on one of them is tested on the other, so figures are too good: leave one of each pair out of the "
+        "or chosen on one of them is judged on the other, so figures are too good: leave one of each pair out of the "
         "label table and prepare the data set anew."
     )
 

@@ -6,9 +6,13 @@ from sklearn.linear_model import LinearRegression
 
 from chestxpert.quality.areas import area_averages
 from chestxpert.quality.duplicates import MOST, WHOLE
-from chestxpert.quality.same_picture import SIDE, agreement, detail
+from chestxpert.quality.same_picture import SIDE, agreement, details
 from quality.changes import FOUND
 from quality.making import Images
+
+
+def detail(image: np.ndarray) -> np.ndarray:
+    return details(image[None])[0]
 
 
 def detail_of(image: np.ndarray) -> np.ndarray:
@@ -23,8 +27,8 @@ def test_a_changed_copy_agrees_with_its_original(change: str, drawn: Images) -> 
 
 
 def test_other_patients_do_not_agree(drawn: Images) -> None:
-    details = [detail_of(image) for image in drawn]
-    values = np.array([agreement(details[i], details[j]) for i in range(60) for j in range(i)])
+    parts = [detail_of(image) for image in drawn]
+    values = np.array([agreement(parts[i], parts[j]) for i in range(60) for j in range(i)])
     assert (values.max(axis=0) < (WHOLE, MOST)).all()
     assert (values >= 0).all()
     assert (values[:, 1] >= values[:, 0]).all()
