@@ -26,16 +26,23 @@ TINY = (
     "size=32", "backbone=test_resnet", "weights=none", "epochs=2", "batch_size=16", "precision=float32", "views=1",
     "head.hidden=[8]", "head.dropout=[0.1]",
 )  # fmt: skip
-RUNS = {"flat-basic": "freeze=false", "hierarchical-shared": "freeze=true", "hierarchical-cascade": "freeze=true"}
+FROZEN = ("freeze=true",)
+RUNS = {
+    "flat-basic": ("freeze=false",),
+    "hierarchical-shared": FROZEN,
+    "hierarchical-cascade": FROZEN,
+    "hierarchical-gated": (*FROZEN, "taxonomy=majority-2", "routing.temperature=fit"),
+    "flat-aucm": (*FROZEN, "sampling.draw.kind=ml-ros", "sampling.mix.kind=balanced-mixup", "routing.temperature=fit"),
+}
 
 
 @pytest.fixture(scope="module")
 def runs(tiny_dataset: Dataset, tiny_kit: NetworkKit, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One fine-tuned run and two with a fixed backbone, of each architecture; read only."""
+    """One fine-tuned run and others with a fixed backbone, of each architecture and routing; read only."""
     room = tmp_path_factory.mktemp("runs")
     return {
-        name: train_run(load_recipe(name, [*TINY, frozen]), tiny_dataset, room / name).folder
-        for name, frozen in RUNS.items()
+        name: train_run(load_recipe(name, [*TINY, *own]), tiny_dataset, room / name).folder
+        for name, own in RUNS.items()
     }
 
 

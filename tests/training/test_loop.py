@@ -180,10 +180,10 @@ def test_a_damaged_checkpoint_is_explained(tmp_path: Path) -> None:
 
 
 def test_score_prefers_average_precision_and_falls_back_on_loss() -> None:
-    from chestxpert.training.loop import _score
+    from chestxpert.training.state import epoch_score
 
-    assert _score(0.3, 9.0) == 0.3
-    assert _score(math.nan, 0.7) == -0.7
+    assert epoch_score(0.3, 9.0) == 0.3
+    assert epoch_score(math.nan, 0.7) == -0.7
 
 
 def test_averaged_weights_are_averages_of_backbone_and_head(

@@ -13,9 +13,10 @@ from chestxpert.imbalance.weights import pos_weight, prior_logits
 from chestxpert.recipe import LOSSES, Recipe
 from chestxpert.taxonomy import study_taxonomy
 from chestxpert.training.checkpoints import Checkpoints
-from chestxpert.training.loop import FitState, Trainer
+from chestxpert.training.loop import Trainer
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.rows import training_rows
+from chestxpert.training.state import FitState
 from chestxpert.training.task import tasks_for
 
 MakeRecipe = Callable[..., Recipe]

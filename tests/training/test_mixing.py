@@ -16,11 +16,12 @@ from chestxpert.recipe import DRAWS, MIXES, Recipe
 from chestxpert.taxonomy import study_taxonomy
 from chestxpert.training.checkpoints import Checkpoints
 from chestxpert.training.estimate import estimate_fine_tuning
-from chestxpert.training.loop import FitState, Trainer
+from chestxpert.training.loop import Trainer
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.rows import training_rows
 from chestxpert.training.run import train_run
 from chestxpert.training.sources import FeatureSource, IntArray, PixelSource
+from chestxpert.training.state import FitState
 from chestxpert.training.task import tasks_for
 
 MakeRecipe = Callable[..., Recipe]

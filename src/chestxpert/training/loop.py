@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -31,24 +30,10 @@ from chestxpert.training.mixing import Mixer
 from chestxpert.training.rows import epoch_rows
 from chestxpert.training.schedule import build_optimizer, learning_rate_factor, set_learning_rate
 from chestxpert.training.sources import Source
+from chestxpert.training.state import FitState, epoch_line, epoch_score
 from chestxpert.training.task import IntArray, Task
 
 EVAL_BATCH = 128
-
-EpochLine = dict[str, str | int | float | None]
-"""One line of metrics.jsonl."""
-
-
-@dataclass
-class FitState:
-    """What survives an interruption, apart from weights and optimiser."""
-
-    epoch: int = 0
-    best_epoch: int = 0
-    best_score: float = -math.inf
-    seconds: float = 0.0
-    image_passes: int = 0
-    lines: list[EpochLine] = field(default_factory=list)
 
 
 class Trainer:
@@ -144,13 +129,13 @@ class Trainer:
             if diverged or (len(self.val_rows) > 0 and not math.isfinite(val_loss)):
                 self._give_up(epoch)
                 break
-            self._keep_if_best(epoch, _score(val_ap, val_loss), checkpoints)
+            self._keep_if_best(epoch, epoch_score(val_ap, val_loss), checkpoints)
             self.engine.synchronise()
             seconds = time.perf_counter() - started
             self.state.epoch = epoch
             self.state.seconds += seconds
             validated = (val_loss, val_ap, val_auroc)
-            self.state.lines.append(_line(self.task.name, epoch, train_loss, validated, self.optimizer, seconds))
+            self.state.lines.append(epoch_line(self.task.name, epoch, train_loss, validated, self.optimizer, seconds))
             self._save_last(checkpoints)
             report(self.state)
         best = checkpoints.load_best()
@@ -171,7 +156,7 @@ class Trainer:
                 f"any more in epoch {epoch}. Try a lower optimizer.lr and optimizer.head_lr, optimizer.clip=1, "
                 "or precision=float32."
             )
-        self.state.lines.append(_line(self.task.name, epoch, math.nan, (math.nan,) * 3, self.optimizer, math.nan))
+        self.state.lines.append(epoch_line(self.task.name, epoch, math.nan, (math.nan,) * 3, self.optimizer, math.nan))
 
     def _train_epoch(self, epoch: int, tick: Tick) -> float:
         """One epoch of steps; returns the mean training loss."""
@@ -274,36 +259,3 @@ def predict_batches(
         with torch.inference_mode(), engine.autocast():
             logits = source.forward(network, inputs)
         yield logits.float().cpu().numpy()
-
-
-def _score(val_ap: float, val_loss: float) -> float:
-    """What 'best' means: validation macro average precision; without positives, the lower loss.
-
-    NaN without any validation row: then every epoch replaces the one before, and the last is kept.
-    """
-    return -val_loss if math.isnan(val_ap) else val_ap
-
-
-def _line(
-    network: str,
-    epoch: int,
-    train_loss: float,
-    validated: tuple[float, float, float],
-    optimizer: torch.optim.Optimizer,
-    seconds: float,
-) -> EpochLine:
-    """One line of metrics.jsonl; what is not defined is None."""
-    return {
-        "network": network,
-        "epoch": epoch,
-        "train_loss": _or_none(train_loss),
-        "val_loss": _or_none(validated[0]),
-        "val_macro_ap": _or_none(validated[1]),
-        "val_macro_auroc": _or_none(validated[2]),
-        "lr": optimizer.param_groups[-1]["lr"],
-        "seconds": _or_none(round(seconds, 3)),
-    }
-
-
-def _or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None

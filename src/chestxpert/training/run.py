@@ -39,9 +39,9 @@ from chestxpert.training.folder import (
     RECIPE,
     is_complete,
 )
-from chestxpert.training.loop import EpochLine, FitState
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.rows import training_rows
+from chestxpert.training.state import EpochLine, FitState
 from chestxpert.training.task import FloatArray, sigmoid, tasks_for
 
 
