@@ -276,8 +276,9 @@ def test_wrong_arguments_are_refused(tiny_nih: Path, tmp_path: Path, options: di
 
 
 def test_a_simulated_source_stays_marked(source: Path, tmp_path: Path) -> None:
-    (source / "simulation.json").write_text('{"seed": 4}')
+    (source / "simulation.json").write_text('{"seed": 4, "truth": {"a.png": ["Mass"]}}')
     report = _prepare(source, tmp_path / "data")
+    assert json.loads((tmp_path / "data" / "simulated.json").read_text())["truth"] == {"a.png": ["Mass"]}
     data = Dataset.load(tmp_path / "data")
     assert data.cohort.simulated
     assert set(data.cohort.table["source"]) == {"simulated"}

@@ -28,6 +28,9 @@ from chestxpert.quality import notes as quality_notes
 COHORT, BOXES, INFO = "cohort.parquet", "boxes.parquet", "dataset.json"
 SCHEMA = 1
 
+SIMULATED_FILE = "simulated.json"
+"""What the source's simulation.json says; under another name, since that one marks folders of images."""
+
 
 def make_contents(
     build: Build,
@@ -147,5 +150,10 @@ def _info(
     }
     if report.source == SIMULATED:
         with suppress(ValueError):  # what it says is kept where it can be read; that it is there decides
-            info["simulation"] = json.loads((tables.folder / SIMULATION_FILE).read_text(encoding="utf-8"))
+            papers = json.loads((tables.folder / SIMULATION_FILE).read_text(encoding="utf-8"))
+            write_json(folder / SIMULATED_FILE, papers)
+            # The truth of each image is megabytes at the full size, which whoever opens a data set need not read.
+            info["simulation"] = (
+                {key: papers[key] for key in papers if key != "truth"} if isinstance(papers, dict) else {}
+            )
     return info
