@@ -100,7 +100,7 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
 
     for line, function, needed in [
         ("data simulate --out o", simulate, 7),
-        ("data prepare s --out o", prepare, 6),
+        ("data prepare s --out o", prepare, 7),
         ("compare --data d --out o", run_study, 2),
         ("report s", write_comparison, 1),
     ]:

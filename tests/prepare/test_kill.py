@@ -147,6 +147,29 @@ def test_what_was_done_before_a_kill_is_not_done_again(
     assert contents(out) == unbroken
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_politely_the_command_says_that_it_goes_on(
+    number: signal.Signals, source: Path, unbroken: dict[str, bytes], tmp_path: Path
+) -> None:
+    out, journal = tmp_path / "data", tmp_path / ".data.partial" / "journal.jsonl"
+    words = [sys.executable, "-m", "chestxpert", "data", "prepare", source, "--out", out, "--size", "64"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts) as process:
+        while not journal.exists():
+            time.sleep(0.0005)
+        process.send_signal(number)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert told.endswith("chestxpert: interrupted. Go on where it stopped with the same command.\n")
+    assert "Traceback" not in told
+    assert not out.exists()
+    check(source, out, unbroken)
+
+
+def hear_interrupts() -> None:
+    """Undo what a shell that starts the tests in the background hands down: deaf ears for Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_another_job_begins_anew_and_says_so(source: Path, unbroken: dict[str, bytes], tmp_path: Path) -> None:
     out, journal = tmp_path / "data", tmp_path / ".data.partial" / "journal.jsonl"
     assert kill_when(start(source, out), lambda: size_of(journal) > 3000)

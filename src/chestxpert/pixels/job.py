@@ -19,9 +19,9 @@ from chestxpert.errors import DataError
 from chestxpert.folders import empty
 from chestxpert.pixels import packing
 from chestxpert.pixels.feed import Feed, stranger
-from chestxpert.pixels.journal import FILE as JOURNAL
-from chestxpert.pixels.journal import Journal
-from chestxpert.pixels.ledger import Ledger
+from chestxpert.pixels.interrupts import interrupts_deferred
+from chestxpert.pixels.journal import Journal, read_records
+from chestxpert.pixels.ledger import Ledger, is_picture
 from chestxpert.pixels.manifest import PIXELS, check_room, write_manifest
 from chestxpert.pixels.outcomes import Picture, Refused
 from chestxpert.pixels.pool import Done, Progress, available_cores, decode_here, decode_in_processes
@@ -166,19 +166,21 @@ class Build:
         feed = Feed(self.job.containers, pending, self.job.names, rows, self.job.survey.candidates, self.ledger)
         files = self.ledger.missing_files(rows.values())
         packed = sum(self.job.containers[number].stamp[0] for number in pending)
-        feed.start(max(1, min(len(pending), 2 + workers // 8)))
         few = files + packed // _IMAGE_BYTES < _POOL_FROM
         arguments = (feed.queue, self._pixels, self.job.preprocess)
         done = 0
-        try:
-            with closing(decode_here(*arguments) if few else decode_in_processes(*arguments, workers)) as outcomes:
-                for count in self._settle(outcomes):
-                    done += count
-                    if progress is not None:
-                        progress(done, max(done, min(feed.estimate(files), len(rows))))
-        finally:
-            feed.stop()
-            self._flush()
+        with interrupts_deferred() as hear_interrupts:
+            feed.start(max(1, min(len(pending), 2 + workers // 8)))
+            try:
+                with closing(decode_here(*arguments) if few else decode_in_processes(*arguments, workers)) as outcomes:
+                    for count in self._settle(outcomes):
+                        hear_interrupts()
+                        done += count
+                        if progress is not None and count:
+                            progress(done, max(done, min(feed.estimate(files), len(rows))))
+            finally:
+                feed.stop()
+                self._flush()
         if feed.error is not None:
             raise DataError(f"The images cannot be read: {feed.error}. Is the disk in order?") from feed.error
 
@@ -248,8 +250,4 @@ class Build:
 
 def has_pictures(aside: Path) -> bool:
     """Whether a folder holds images that an earlier run decoded."""
-    try:
-        with (aside / JOURNAL).open("rb") as file:
-            return any(line.startswith(b'["image"') and b"null" not in line for line in file)
-    except OSError:
-        return False
+    return any(is_picture(record) for record in read_records(aside))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,7 @@ class Journal:
 
     def read(self) -> list[Record] | None:
         """Records below the head; None if there is no journal, or one of other work."""
-        try:
-            lines = self._path.read_bytes().splitlines(keepends=True)
-        except FileNotFoundError:
-            return None
-        records = list(_whole(lines))
+        records = list(read_records(self._path.parent))
         return records[1:] if records[:1] == [self._head] else None
 
     def begin(self, records: Iterable[Record]) -> None:
@@ -58,6 +55,12 @@ class Journal:
             file.writelines(_line(record) for record in lines)
             file.flush()
             os.fsync(file.fileno())
+
+
+def read_records(folder: Path) -> Iterator[Record]:
+    """All whole records of the journal in a folder, its head first; none if there is no journal."""
+    with suppress(FileNotFoundError), (folder / FILE).open("rb") as file:
+        yield from _whole(file)
 
 
 def _line(record: Record) -> str:

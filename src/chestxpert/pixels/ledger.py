@@ -199,7 +199,7 @@ class Ledger:
             self._marks[place] = mark
         known = self._known.setdefault(row, {})
         if outcome is not None or place not in known:
-            known[place] = None if outcome is None else (Picture if len(outcome) > 2 else Refused)(*outcome)
+            known[place] = _outcome(outcome)
 
     def records(self) -> Iterator[Record]:
         """Everything that is known, as `go_on` reads it."""
@@ -214,6 +214,18 @@ class Ledger:
             yield ["reject", *place, reject.image_id, reject.reason, reject.detail]
         yield from (["simulated", number] for number in sorted(self.simulated))
         yield from (["ended", number, damage] for number, damage in self._ended.items())
+
+
+def _outcome(values: Sequence[Any] | None) -> Outcome | None:
+    if values is None:
+        return None
+    return Picture(*values) if len(values) == len(Picture._fields) else Refused(*values)
+
+
+def is_picture(record: Record) -> bool:
+    """Whether a record of the journal is that of an image that is decoded."""
+    kind, *values = record
+    return bool(kind == "image" and values[4] and len(values[4]) == len(Picture._fields))
 
 
 def _best(known: Mapping[Place, Any]) -> Place:
