@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from chestxpert.cohort.rejects import Reject, count_reasons
-from chestxpert.cohort.source import NIH, SPLIT_WAYS, Split, split_source
+from chestxpert.cohort.source import NIH, SPLIT_WAYS, Split
 from chestxpert.cohort.splits import DEFAULT_VAL_FRACTION
 from chestxpert.errors import ChestXpertError, DataError, UsageError
 from chestxpert.folders import check_free, kept_aside, publish
@@ -162,7 +162,7 @@ def _split(tables: Tables, found: Collection[str], rejects: Sequence[Reject], ho
             f"found belongs to one ({reasons or 'no images'}). Do the sources hold the images that the table names?"
         )
     kept = frame[there].reset_index(drop=True)
-    return split_source(tables.source, kept, how["split"], how["val_fraction"], how["seed"])
+    return tables.split(tables.source, kept, how["split"], how["val_fraction"], how["seed"])
 
 
 @contextmanager

@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from chestxpert.cohort.cxrlt import PATTERN as CXRLT_PATTERN
 from chestxpert.cohort.nih import BOX_PATTERN, ENTRY_PATTERN, TEST_LIST, TRAIN_VAL_LIST
-from chestxpert.cohort.source import NIH, SIMULATION_FILE, Source, read_source
+from chestxpert.cohort.source import NIH, SIMULATION_FILE, Source, Split, read_source, split_source
 from chestxpert.cohort.table import SIMULATED
 from chestxpert.errors import DataError, UsageError
 from chestxpert.labels import CXRLT20, LabelSpace
 from chestxpert.pixels.sources import FileNames, Names
+
+SplitRows = Callable[[Source, pd.DataFrame, str, float, int], Split]
 
 _COMPANIONS = (TRAIN_VAL_LIST, TEST_LIST, BOX_PATTERN, SIMULATION_FILE)
 
@@ -29,11 +33,14 @@ class Tables:
         Where they were found.
     names : Names
         Also knows the rows that cannot be used, so that their images are not called strangers.
+    split : callable
+        See `Reader`.
     """
 
     source: Source
     folder: Path
     names: Names
+    split: SplitRows
 
 
 @dataclass(frozen=True)
@@ -48,11 +55,14 @@ class Reader:
         Called as read(folder, label_space, way of splitting).
     names : callable
         Called with what was read.
+    split : callable
+        Called as split(what was read, rows whose images are there, way, share of validation, seed).
     """
 
     patterns: Callable[[LabelSpace], Sequence[str]]
     read: Callable[[Path, LabelSpace, str], Source]
     names: Callable[[Source], Names]
+    split: SplitRows
 
 
 def _nih_patterns(label_space: LabelSpace) -> Sequence[str]:
@@ -63,7 +73,7 @@ def _file_names(source: Source) -> Names:
     return FileNames([*source.frame["image_id"], *(reject.image_id for reject in source.rejects)])
 
 
-READERS: Mapping[str, Reader] = {NIH: Reader(_nih_patterns, read_source, _file_names)}
+READERS: Mapping[str, Reader] = {NIH: Reader(_nih_patterns, read_source, _file_names, split_source)}
 
 
 def read_tables(sources: Sequence[Path], format: str, label_space: LabelSpace, way: str) -> Tables:
@@ -87,7 +97,7 @@ def read_tables(sources: Sequence[Path], format: str, label_space: LabelSpace, w
     folders = list(dict.fromkeys(s for s in sources if s.is_dir())) or list(dict.fromkeys(s.parent for s in sources))
     folder = _only(folders, reader.patterns(label_space))
     read = reader.read(folder, label_space, way)
-    return Tables(read, folder, reader.names(read))
+    return Tables(read, folder, reader.names(read), reader.split)
 
 
 def check_simulated(tables: Tables, marked: Sequence[Path]) -> None:
