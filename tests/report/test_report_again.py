@@ -88,7 +88,13 @@ def test_the_parser_understands_the_prepare_line(study: StudyFolder) -> None:
     from chestxpert.cli.main import build_parser
 
     arguments = build_parser().parse_args(shlex.split(_asked(study, prepared=PREPARED)[0])[1:])
-    assert (arguments.source, arguments.val_fraction, arguments.seed) == (Path("my data/nih"), 0.2, 0)
+    assert (arguments.sources, arguments.val_fraction, arguments.seed) == ([Path("my data/nih")], 0.2, 0)
+
+
+def test_several_sources_are_all_named(study: StudyFolder) -> None:
+    source = {"kind": "nih", "path": "a b.tar.gz, tables", "paths": ["a b.tar.gz", "tables"]}
+    line = _asked(study, prepared={"source": source, "arguments": {"fit": "crop"}})[0]
+    assert line == "chestxpert data prepare 'a b.tar.gz' tables --out data/nih --fit crop"
 
 
 def test_costs_of_trained_backbones_count_images(study: StudyFolder) -> None:

@@ -37,7 +37,7 @@ _NIH = (
 """What NIH asks of whoever publishes results on its images."""
 
 _NEW_FOLDER = "studies/again"
-_PREPARE_OPTIONS = ("labels", "size", "split", "val_fraction", "seed")
+_PREPARE_OPTIONS = ("labels", "size", "fit", "split", "val_fraction", "seed")
 _PREPARE = "the data set, from the folder with the tables and the images"
 _PREPARE_SIMULATED = (
     "the data set, from a folder of simulated images: drawings that chestxpert data simulate made, no radiographs"
@@ -159,8 +159,8 @@ def _prepare_command(settings: Mapping[str, Any]) -> str:
     if not isinstance(prepared, Mapping):
         return ""
     source = prepared.get("source")
-    path = source.get("path") if isinstance(source, Mapping) else source
-    if not path:
+    paths = (source.get("paths") or [source.get("path")]) if isinstance(source, Mapping) else [source]
+    if not all(paths):
         return ""
     arguments = prepared.get("arguments")
     asked = arguments if isinstance(arguments, Mapping) else {}
@@ -171,7 +171,7 @@ def _prepare_command(settings: Mapping[str, Any]) -> str:
         for word in (f"--{key.replace('_', '-')}", str(asked[key]))
     ]
     out = str(settings.get("dataset") or "DATASET")
-    return shlex.join(["chestxpert", "data", "prepare", str(path), "--out", out, *options])
+    return shlex.join(["chestxpert", "data", "prepare", *map(str, paths), "--out", out, *options])
 
 
 def _into_new_folder(recorded: str) -> str:
