@@ -182,10 +182,8 @@ def main() -> None:
             make_archives(room / "files", room / packed, packed)
         with ChildrenPeak() as peak:
             rounds = [prepare_round(room, arguments.size, arguments.workers) for _ in range(arguments.rounds)]
-    print(
-        "Pillow alone, one core: "
-        f"{spread([1e3 * one['pillow'].clock / arguments.images for one in rounds])} ms an image"
-    )
+    alone = [1e3 * one["pillow"].clock / arguments.images for one in rounds]
+    print(f"Pillow alone, one core: {spread(alone)} ms an image")
     for name in KINDS:
         ratios = [one["pillow"].clock / one[name].clock for one in rounds]
         shares = [one["pillow"].processors / one[name].processors for one in rounds]

@@ -78,7 +78,7 @@ def test_here_and_in_processes_the_same_comes_out(pixels: Path) -> None:
     outcomes = _all(bodies, pixels, 1)
     there = pixels.read_bytes()
     pixels.write_bytes(bytes(100 * 256))
-    ((_, here),) = decode_here(_full_queue(bodies), pixels, Preprocess(16))
+    ((_, here),) = (done for done in decode_here(_full_queue(bodies), pixels, Preprocess(16)) if done[0])
     assert dict(enumerate(here)) == outcomes
     assert pixels.read_bytes() == there
     assert isinstance(here[1], Refused)
@@ -123,7 +123,7 @@ def test_an_interrupt_reaches_the_caller_and_ends_everything(pixels: Path) -> No
     feeding = threading.Thread(target=lambda: all(queue.put(Item(0, Place(0, "", 0), _png(1))) for _ in range(10**9)))
     feeding.start()
     done = decode_in_processes(queue, pixels, Preprocess(16), 2)
-    next(done)
+    assert next(items for items, _ in done if items)
     done.close()
     feeding.join(timeout=20)
     assert not feeding.is_alive()
@@ -144,7 +144,9 @@ def test_a_queue_holds_little_and_gives_what_is_there() -> None:
         got += taken
     feeding.join()
     assert got == items
-    assert Queue().take(1, 1, wait=False) == []
+    assert Queue().take(1, 1, wait=0) == []
+    assert queue.ended
+    assert not Queue().ended
 
 
 def test_a_queue_gives_few_large_items_at_a_time_but_one_at_least() -> None:

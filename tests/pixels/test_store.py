@@ -122,3 +122,12 @@ def test_a_disk_too_small_is_an_error_beforehand(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="GB left"):
         manifest.create_pixels(tmp_path, 10**9, 2048)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_older_store_without_modes_still_opens(folder: Path) -> None:
+    store = ImageStore.open(folder)
+    assert list(store.index) == ["image_id", "width", "height", "bits", "mode", "format"]
+    store.index[["image_id", "width", "height"]].to_parquet(folder / "index.parquet", index=False)
+    old = ImageStore.open(folder)
+    assert old.fingerprint == store.fingerprint
+    assert list(old.at_size(20).index) == ["image_id", "width", "height"]

@@ -143,7 +143,7 @@ def test_what_was_done_before_a_kill_is_not_done_again(
     report = prepare(source, out, size=64, workers=1, progress=lambda count, _: done.append(count))
     taken_over = int(report.remarks[0].split()[0])
     assert taken_over > 30
-    assert done[-1] <= 121 + 10 - taken_over  # of two files of one name, both are decoded if the second is met first
+    assert taken_over + done[-1] <= 119 + 10  # ten images stand twice, and may come in the wrong order
     assert contents(out) == unbroken
 
 

@@ -91,6 +91,12 @@ def test_the_parser_understands_the_prepare_line(study: StudyFolder) -> None:
     assert (arguments.sources, arguments.val_fraction, arguments.seed) == ([Path("my data/nih")], 0.2, 0)
 
 
+def test_several_sources_are_all_named(study: StudyFolder) -> None:
+    source = {"kind": "nih", "path": "a b.tar.gz, tables", "paths": ["a b.tar.gz", "tables"]}
+    line = _asked(study, prepared={"source": source, "arguments": {"fit": "crop"}})[0]
+    assert line == "chestxpert data prepare 'a b.tar.gz' tables --out data/nih --fit crop"
+
+
 def test_costs_of_trained_backbones_count_images(study: StudyFolder) -> None:
     assert frozen_recipes(study) == []
     caption = costs_figure(study.results).caption

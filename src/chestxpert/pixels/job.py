@@ -19,6 +19,7 @@ from chestxpert.errors import DataError
 from chestxpert.folders import empty
 from chestxpert.pixels import packing
 from chestxpert.pixels.feed import Feed, stranger
+from chestxpert.pixels.interrupts import interrupts_deferred
 from chestxpert.pixels.journal import Journal, read_records
 from chestxpert.pixels.ledger import Ledger, is_picture
 from chestxpert.pixels.manifest import PIXELS, check_room, write_manifest
@@ -165,19 +166,21 @@ class Build:
         feed = Feed(self.job.containers, pending, self.job.names, rows, self.job.survey.candidates, self.ledger)
         files = self.ledger.missing_files(rows.values())
         packed = sum(self.job.containers[number].stamp[0] for number in pending)
-        feed.start(max(1, min(len(pending), 2 + workers // 8)))
         few = files + packed // _IMAGE_BYTES < _POOL_FROM
         arguments = (feed.queue, self._pixels, self.job.preprocess)
         done = 0
-        try:
-            with closing(decode_here(*arguments) if few else decode_in_processes(*arguments, workers)) as outcomes:
-                for count in self._settle(outcomes):
-                    done += count
-                    if progress is not None:
-                        progress(done, max(done, min(feed.estimate(files), len(rows))))
-        finally:
-            feed.stop()
-            self._flush()
+        with interrupts_deferred() as hear_interrupts:
+            feed.start(max(1, min(len(pending), 2 + workers // 8)))
+            try:
+                with closing(decode_here(*arguments) if few else decode_in_processes(*arguments, workers)) as outcomes:
+                    for count in self._settle(outcomes):
+                        hear_interrupts()
+                        done += count
+                        if progress is not None and count:
+                            progress(done, max(done, min(feed.estimate(files), len(rows))))
+            finally:
+                feed.stop()
+                self._flush()
         if feed.error is not None:
             raise DataError(f"The images cannot be read: {feed.error}. Is the disk in order?") from feed.error
 

@@ -26,6 +26,7 @@ Done = tuple[Sequence[Item], Sequence[Outcome]]
 _TASK_IMAGES, _TASK_BYTES = 16, 8 << 20  # a task: some 0.1 s of work, so that an interrupt is heard and the bar moves
 _AHEAD = 2  # tasks a process has: it reads one while it decodes the other
 _MOST_DEATHS = 20
+_PATIENCE = 0.2  # seconds without an outcome after which an interrupt can be heard
 
 
 def available_cores() -> int:
@@ -43,8 +44,9 @@ def decode_here(waiting: Queue, pixels: Path, preprocess: Preprocess) -> Generat
     """
     decoder = Decoder(pixels, preprocess)
     try:
-        while items := waiting.take(_TASK_IMAGES, _TASK_BYTES):
-            yield items, decoder.run([(item.row, item.body) for item in items])
+        while not waiting.ended:
+            items = waiting.take(_TASK_IMAGES, _TASK_BYTES, wait=_PATIENCE)
+            yield items, decoder.run(_task(items))
     except OSError as error:
         raise _cannot_write(pixels, error) from error
     finally:
@@ -71,7 +73,8 @@ def decode_in_processes(
     Yields
     ------
     items, outcomes
-        As they come. An image over which a process died is refused; the others of its task are decoded again.
+        As they come; now and then none, so that whoever asked can look around. An image over which a process died is
+        refused; the others of its task are decoded again.
 
     Raises
     ------
@@ -85,7 +88,10 @@ def decode_in_processes(
     left = workers
     try:
         while left:
-            done = crew.done.get()
+            try:
+                done = crew.done.get(timeout=_PATIENCE)
+            except queue.Empty:
+                done = [], []
             if isinstance(done, Exception):
                 raise done
             if done is None:
@@ -142,7 +148,9 @@ class _Crew:
         process = self._start()
         try:
             while True:
-                while len(sent) < _AHEAD and (items := self._waiting.take(_TASK_IMAGES, _TASK_BYTES, wait=not sent)):
+                while len(sent) < _AHEAD and (
+                    items := self._waiting.take(_TASK_IMAGES, _TASK_BYTES, wait=0 if sent else None)
+                ):
                     sent.append(items)
                     process.send(_task(items))
                 if not sent:

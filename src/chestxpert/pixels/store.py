@@ -34,7 +34,7 @@ class ImageStore:
         ``schema``, ``size``, ``count``, ``preprocess``, ``sha256`` (of the pixels) and ``source``.
     index : pandas.DataFrame
         One row per image: ``image_id``, ``width`` and ``height`` as it was decoded, and how it was stored: ``bits``,
-        ``mode`` and ``format`` (`chestxpert.pixels.decode.Decoded`). Stores made before 0.2 lack the last three.
+        ``mode`` and ``format`` (`chestxpert.pixels.decode.Decoded`). Older stores lack the last three.
     pixels : numpy.memmap
         uint8 of shape (N, H, W), C order, read only; 0 is black. Nothing is in memory until it is read.
     """

@@ -48,11 +48,19 @@ class Queue:
                 self._changed.notify_all()
             return not self._stopped
 
-    def take(self, count: int, cost: int, *, wait: bool = True) -> list[Item]:
-        """Up to `count` items of up to `cost` together (but one at least), as many as are there; none at the end."""
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing to take, and never will be."""
         with self._changed:
-            while wait and not self._items and not self._closed and not self._stopped:
-                self._changed.wait()
+            return self._stopped or (self._closed and not self._items)
+
+    def take(self, count: int, cost: int, *, wait: float | None = None) -> list[Item]:
+        """Up to `count` items of up to `cost` together (but one at least), as many as are there.
+
+        If there are none, it waits until there are or the end has come, but at most `wait` seconds if that is given.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._closed or self._stopped, wait)
             taken: list[Item] = []
             while self._items and not self._stopped and len(taken) < count and (cost > 0 or not taken):
                 taken.append(self._items.popleft())
