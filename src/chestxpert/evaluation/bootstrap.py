@@ -68,6 +68,11 @@ class PatientDraws:
             row[:] = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
         return cls(patient_of_image.astype(np.int64), counts)
 
+    def after_sample(self) -> PatientDraws:
+        """The same draws behind a first one that is the sample itself, so that row 0 of a result is the estimate."""
+        own = np.ones((1, self.counts.shape[1]), dtype=np.int32)
+        return PatientDraws(self.patient_of_image, np.vstack([own, self.counts]))
+
     def totals(self, values: npt.ArrayLike) -> FloatArray:
         """Weighted sums over images in every draw.
 

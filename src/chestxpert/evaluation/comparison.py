@@ -13,7 +13,8 @@ from typing import Any
 from chestxpert.cohort.table import SPLITS, Cohort
 from chestxpert.errors import PredictionsError
 from chestxpert.evaluation.bootstrap import LEVEL, PatientDraws
-from chestxpert.evaluation.contrasts import baseline_of, contrasts, ranked_by_validation
+from chestxpert.evaluation.contrasts import RecipeValues, baseline_of, contrasts, ranked_by_validation
+from chestxpert.evaluation.diagnosis import diagnose
 from chestxpert.evaluation.recipe_results import RunMeasures, RunResult, describe_recipe, recipe_values
 from chestxpert.evaluation.run_metrics import plain
 from chestxpert.evaluation.verdict import WORDS, Setting, verdict
@@ -86,7 +87,25 @@ def compare_runs(
         "contrasts": tested,
         "verdict": verdict(values, tested, primary, setting),
     }
-    return dict(plain(result))
+    diagnosis = _diagnosis(study, measured, values, cohort, drawn)
+    return dict(plain(result | ({} if diagnosis is None else {"diagnosis": diagnosis})))
+
+
+def _diagnosis(
+    study: Mapping[str, Sequence[RunResult]],
+    measured: Mapping[str, Sequence[RunMeasures]],
+    values: Mapping[str, RecipeValues],
+    cohort: Cohort,
+    drawn: PatientDraws,
+) -> dict[str, Any] | None:
+    """Every hierarchy against the flat recipes that contrasts know too: the best on validation, and the baseline."""
+    flat = [*ranked_by_validation(values, False)[:1], baseline_of(values)]
+    against = [name for name in dict.fromkeys(flat) if not values[name].hierarchical]
+    runs = {
+        name: [(run.predictions, own.operating) for run, own in zip(study[name], measured[name], strict=True)]
+        for name in study
+    }
+    return diagnose(runs, against, cohort, drawn)
 
 
 def _measure_all(

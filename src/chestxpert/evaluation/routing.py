@@ -16,6 +16,37 @@ from chestxpert.evaluation.metrics import BoolArray
 from chestxpert.labels import LabelSpace
 from chestxpert.taxonomy import Taxonomy
 
+FOUND = -1
+"""In place of a decision: none turned the image away."""
+
+
+def refused_at(on: BoolArray, taxonomy: Taxonomy) -> npt.NDArray[np.int16]:
+    """For each image and finding, the first decision on the finding's path that turns the image away.
+
+    Parameters
+    ----------
+    on : (N, M) bool array
+        Whether each node, asked by itself, is decided to hold.
+    taxonomy : Taxonomy
+
+    Returns
+    -------
+    (N, F) int16 array, F findings in label order
+        Position among ``taxonomy.decisions``; `FOUND` where hard routing comes to the finding.
+    """
+    names = [decision.name for decision in taxonomy.decisions]
+    result = np.full((len(on), len(taxonomy.label_space.findings)), FOUND, dtype=np.int16)
+    for column, finding in enumerate(taxonomy.label_space.findings):
+        for node in (finding, *reversed(taxonomy.ancestors(finding))):
+            # From the finding up to the root, so that the highest refusal is written last.
+            result[~on[:, taxonomy.nodes.index(node)], column] = names.index(taxonomy.decision_of(node).name)
+    return result
+
+
+def path_decisions(finding: str, taxonomy: Taxonomy) -> list[str]:
+    """Names of the decisions that a finding must pass, from the root down."""
+    return [taxonomy.decision_of(node).name for node in (*taxonomy.ancestors(finding), finding)]
+
 
 def lost_along_tree(
     truth: BoolArray,
@@ -44,16 +75,12 @@ def lost_along_tree(
     """
     on = np.asarray(conditionals) >= np.asarray(thresholds)
     truth = truth if known is None else truth & known
+    refused, names = refused_at(on, taxonomy), [decision.name for decision in taxonomy.decisions]
     result: dict[str, dict[str, Any]] = {}
-    for finding in taxonomy.label_space.findings:
-        alive = truth[:, taxonomy.label_space.index(finding)].copy()
-        entry: dict[str, Any] = {"n": int(alive.sum()), "found": 0, "lost": {}}
-        for node in (*taxonomy.ancestors(finding), finding):
-            passed = alive & on[:, taxonomy.nodes.index(node)]
-            entry["lost"][taxonomy.decision_of(node).name] = int(alive.sum() - passed.sum())
-            alive = passed
-        entry["found"] = int(alive.sum())
-        result[finding] = entry
+    for column, finding in enumerate(taxonomy.label_space.findings):
+        cases = refused[truth[:, taxonomy.label_space.index(finding)], column]
+        lost = {name: int((cases == names.index(name)).sum()) for name in path_decisions(finding, taxonomy)}
+        result[finding] = {"n": len(cases), "found": int((cases == FOUND).sum()), "lost": lost}
     return result
 
 

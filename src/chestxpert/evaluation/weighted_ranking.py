@@ -8,6 +8,7 @@ scikit-learn, to which results are equal up to rounding.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,44 @@ class RankedLabel:
         """AUROC and average precision for (d, P) patient counts: two (d,) arrays, NaN where undefined."""
         if not len(self.ends):
             return np.full(len(counts), np.nan), np.full(len(counts), np.nan)
+        gain, hits, above, reached, total = self._sums(counts)
+        positives = hits[:, -1].astype(np.float64)
+        negatives = total - positives
+        # Half a group's ties count, so gain * (above + reached) / 2 is what outranks the positives. It holds each
+        # pair of positives too, P * P / 2 in all, whatever their order.
+        outranked = _dot(gain, above) + _dot(gain, reached) - positives**2
+        precision = hits / np.maximum(reached, 1)
+        return 1 - ratio(outranked, 2 * positives * negatives), ratio(_dot(gain, precision), positives)
+
+    def hits_among_first(self, counts: npt.NDArray[np.int32], called: FloatArray) -> FloatArray:
+        """Positives among the images with the highest scores, for (d, P) patient counts.
+
+        Parameters
+        ----------
+        counts : (d, P) int32 array
+        called : (d, C) array
+            How many images are taken. Where a group of equal scores is taken in part, so are its positives.
+
+        Returns
+        -------
+        (d, C) float64 array
+        """
+        result = np.zeros(called.shape)
+        if not len(self.ends):
+            return result
+        gain, hits, above, reached, _ = self._sums(counts)
+        # Hits over images taken: a line that rises within each group that holds a positive, and nowhere else.
+        taken = np.stack([above, reached], axis=2).reshape(len(counts), -1)
+        found = np.stack([hits - gain, hits], axis=2).reshape(len(counts), -1)
+        for row in range(len(counts)):
+            result[row] = np.interp(called[row], taken[row], found[row])
+        return result
+
+    def _sums(self, counts: npt.NDArray[np.int32]) -> tuple[npt.NDArray[Any], ...]:
+        """Of each group with positives: its positives, those and all above, images above it, those and its own.
+
+        Last the weight of all images.
+        """
         # Weight of all images from the highest score down to each image, and of the positives of each group.
         running = np.cumsum(np.take(counts, self.patients, axis=1), axis=1, dtype=np.int32)
         gain = np.take(counts, self.positive_patients, axis=1)
@@ -66,13 +105,7 @@ class RankedLabel:
         above, reached = np.take(running, self.starts - 1, axis=1), np.take(running, self.ends, axis=1)
         if self.starts[0] == 0:
             above[:, 0] = 0
-        positives = hits[:, -1].astype(np.float64)
-        negatives = running[:, -1] - positives
-        # Half a group's ties count, so gain * (above + reached) / 2 is what outranks the positives. It holds each
-        # pair of positives too, P * P / 2 in all, whatever their order.
-        outranked = _dot(gain, above) + _dot(gain, reached) - positives**2
-        precision = hits / np.maximum(reached, 1)
-        return 1 - ratio(outranked, 2 * positives * negatives), ratio(_dot(gain, precision), positives)
+        return gain, hits, above, reached, running[:, -1]
 
 
 def _dot(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> FloatArray:
@@ -107,16 +140,62 @@ def drawn_ranking(
     """
     auroc, precision = np.empty((2, len(draws), truth.shape[1]))
 
-    def work(label: int) -> None:
+    def work(ranked: RankedLabel, label: int, part: slice) -> None:
+        auroc[part, label], precision[part, label] = ranked.measure(draws.counts[part])
+
+    _each_label(truth, probs, draws, known, work, workers)
+    return auroc, precision
+
+
+def drawn_hits(
+    truth: BoolArray, probs: FloatArray, called: FloatArray, draws: PatientDraws, known: BoolArray | None = None
+) -> FloatArray:
+    """True cases among the images that each label ranks highest, as many images as `called` says, in every draw.
+
+    Parameters
+    ----------
+    truth : (N, K) bool array
+    probs : (N, K) float64 array
+    called : (D, K, C) array
+        How many images to take, counted as often as they were drawn; C choices of it.
+    draws : PatientDraws
+        Over the same N images.
+    known : (N, K) bool array, optional
+        Where the truth is known; each label is ranked among its own known images.
+
+    Returns
+    -------
+    (D, K, C) float64 array
+        Of a group of equal scores that is taken in part, the same part of its cases: the mean over all ways to choose.
+    """
+    hits = np.empty(called.shape)
+
+    def work(ranked: RankedLabel, label: int, part: slice) -> None:
+        hits[part, label] = ranked.hits_among_first(draws.counts[part], called[part, label])
+
+    _each_label(truth, probs, draws, known, work)
+    return hits
+
+
+def _each_label(
+    truth: BoolArray,
+    probs: FloatArray,
+    draws: PatientDraws,
+    known: BoolArray | None,
+    work: Callable[[RankedLabel, int, slice], None],
+    workers: int | None = None,
+) -> None:
+    """Call `work` for every label, ranked among its known images, and every part of the draws."""
+
+    def one(label: int) -> None:
         held, scores, patients = truth[:, label], probs[:, label], draws.patient_of_image
         if known is not None:
             rows = known[:, label]
             held, scores, patients = held[rows], scores[rows], patients[rows]
         ranked = RankedLabel.of(held, scores, patients)
         for part in draws.chunks(len(held)):
-            auroc[part, label], precision[part, label] = ranked.measure(draws.counts[part])
+            work(ranked, label, part)
 
     # numpy lets go of the interpreter lock in take, cumsum and arithmetic, so threads do run side by side.
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        list(pool.map(work, range(truth.shape[1])))
-    return auroc, precision
+        list(pool.map(one, range(truth.shape[1])))
