@@ -7,8 +7,10 @@ with sums over all images
 
     hP = sum |P & T| / sum |P|,    hR = sum |P & T| / sum |T|,    hF1 = 2 hP hR / (hP + hR).
 
-No Finding is a node of its own below the root. Any recipe's decisions can be measured so, a flat one's too. Where
-labels are unknown, T and P are cut down to the nodes of which it is known whether they hold (`Taxonomy.known`).
+No Finding is a node of its own below the root, on level 1. Cut down to the nodes of one depth, the same sums say how
+well that level is told; over all levels they add up to the whole. Any recipe's decisions can be measured so, a flat
+one's too. Where labels are unknown, T and P are cut down to the nodes of which it is known whether they hold
+(`Taxonomy.known`).
 """
 
 from __future__ import annotations
@@ -57,9 +59,33 @@ def hierarchical_counts(
     known : (N, K) bool array, optional
         Where the truth is known; everywhere by default.
     """
+    return _sizes(*_sets(truth, decisions, taxonomy, known))
+
+
+def hierarchical_level_counts(
+    truth: BoolArray, decisions: BoolArray, taxonomy: Taxonomy, known: BoolArray | None = None
+) -> npt.NDArray[np.int64]:
+    """`hierarchical_counts` of each level of the tree by itself: an (N, L, 3) integer array, that of level 1 first.
+
+    No Finding is on level 1, beside the node of which it is the absence.
+    """
+    held, decided = _sets(truth, decisions, taxonomy, known)
+    depths = np.array([*taxonomy.levels, 1][: held.shape[1]])
+    levels = [depths == level for level in range(1, max(taxonomy.levels) + 1)]
+    return np.stack([_sizes(held[:, here], decided[:, here]) for here in levels], axis=1)
+
+
+def _sets(
+    truth: BoolArray, decisions: BoolArray, taxonomy: Taxonomy, known: BoolArray | None
+) -> tuple[BoolArray, BoolArray]:
+    """T and P as columns, cut down to what is known."""
     held, decided = with_ancestors(truth, taxonomy, known), with_ancestors(decisions, taxonomy)
     if known is not None:
         decided = decided & _with_no_finding(taxonomy.known(truth, known), known, taxonomy)
+    return held, decided
+
+
+def _sizes(held: BoolArray, decided: BoolArray) -> npt.NDArray[np.int64]:
     return np.column_stack([(held & decided).sum(axis=1), decided.sum(axis=1), held.sum(axis=1)]).astype(np.int64)
 
 

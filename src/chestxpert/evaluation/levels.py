@@ -22,15 +22,19 @@ import numpy as np
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation import metrics
 from chestxpert.evaluation.bootstrap import PatientDraws
+from chestxpert.evaluation.hierarchy import hierarchical_level_counts, hierarchical_scores
 from chestxpert.evaluation.measures import Values
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, n_defined, ratio
 from chestxpert.evaluation.predictions import Predictions
-from chestxpert.evaluation.scored import known_or_none
+from chestxpert.evaluation.scored import Scored, known_or_none
 from chestxpert.evaluation.thresholds import Thresholds, f1_thresholds
 from chestxpert.evaluation.weighted_ranking import drawn_ranking
 from chestxpert.taxonomy import Taxonomy
 
 METRICS = ("auroc", "ap", "f1")
+
+HIERARCHICAL = ("precision", "recall", "f1")
+"""Hierarchical scores of a level, as `hierarchical_scores` gives them."""
 
 
 def any_of(findings: set[str], probs: FloatArray, given: FloatArray | None, predictions: Predictions) -> FloatArray:
@@ -182,17 +186,29 @@ def _of_level(per_label: FloatArray, inner: FloatArray, tree: Taxonomy, level: i
     return np.stack(columns, axis=-1)
 
 
-def describe_levels(per_label: Mapping[str, FloatArray], inner: InnerNodes) -> dict[str, Any]:
+def drawn_level_counts(scored: Scored, draws: PatientDraws) -> FloatArray:
+    """(D, L, 3) sums over images of `hierarchical_level_counts`, for the decisions at the labels' thresholds."""
+    counts = hierarchical_level_counts(scored.truth, scored.decisions, scored.taxonomy, scored.known)
+    return draws.totals(counts.reshape(len(counts), -1)).reshape(len(draws), *counts.shape[1:])
+
+
+def describe_levels(per_label: Mapping[str, FloatArray], inner: InnerNodes, scored: Scored) -> dict[str, Any]:
     """What evaluation.json says of one split under ``levels``.
 
     Returns
     -------
     dict
         ``means``: by level, each of `METRICS` averaged over its nodes, ``n_nodes``, and over how many of them AUROC is
-        defined. ``inner``: by inner node, its counts, metrics and threshold. Findings stand under ``per_label``.
+        defined. ``hierarchical``: by level, `HIERARCHICAL`. ``inner``: by inner node, its counts, metrics and
+        threshold. Findings stand under ``per_label``.
     """
     measured, counts = inner.measured(), inner.counts()
+    sums = hierarchical_level_counts(scored.truth, scored.decisions, scored.taxonomy, scored.known).sum(axis=0)
     return {
+        "hierarchical": {
+            str(level): dict(zip(HIERARCHICAL, map(float, hierarchical_scores(own)), strict=True))
+            for level, own in enumerate(sums, start=1)
+        },
         "means": {
             str(level): {name: macro(values[name]) for name in METRICS} | size_of(values)
             for level, values in enumerate(level_values(per_label, measured, inner.taxonomy), start=1)

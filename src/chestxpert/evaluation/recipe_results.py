@@ -11,8 +11,9 @@ import numpy as np
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.bootstrap import PatientDraws, interval
 from chestxpert.evaluation.contrasts import REFLECTED, RecipeValues
+from chestxpert.evaluation.hierarchy import hierarchical_scores
+from chestxpert.evaluation.levels import HIERARCHICAL, InnerNodes, drawn_level_counts, level_values, size_of
 from chestxpert.evaluation.levels import METRICS as LEVEL_METRICS
-from chestxpert.evaluation.levels import InnerNodes, level_values, size_of
 from chestxpert.evaluation.measures import Measured, Values, drawn_metrics, point_metrics
 from chestxpert.evaluation.metrics import FloatArray, macro
 from chestxpert.evaluation.predictions import Predictions
@@ -47,7 +48,10 @@ class RunResult:
 
 @dataclass(frozen=True, eq=False)
 class RunMeasures:
-    """One run measured: on validation, on test, and on test in every draw."""
+    """One run measured: on validation, on test, and on test in every draw.
+
+    `by_level` is `drawn_level_counts` on test, the sample itself in row 0.
+    """
 
     operating: Operating
     validation: Measured
@@ -55,6 +59,7 @@ class RunMeasures:
     drawn: Measured
     inner: InnerNodes
     drawn_inner: Values
+    by_level: FloatArray
     tree: dict[str, Any]
 
     @classmethod
@@ -69,6 +74,7 @@ class RunMeasures:
             drawn=drawn_metrics(test, draws),
             inner=(inner := InnerNodes.of(run.predictions, cohort, "test", taxonomy)),
             drawn_inner=inner.drawn(draws),
+            by_level=drawn_level_counts(test, draws.after_sample()),
             tree=tree_confusion(run.predictions, cohort, "test", operating),
         )
 
@@ -169,7 +175,19 @@ def _levels(measured: Sequence[RunMeasures], taxonomy: Taxonomy) -> dict[str, An
         }
         for column, node in enumerate(measured[0].inner.names)
     }
-    return {"means": means, "inner": inner}
+    return {"means": means, "hierarchical": _hierarchical_levels(measured), "inner": inner}
+
+
+def _hierarchical_levels(measured: Sequence[RunMeasures]) -> dict[str, dict[str, Any]]:
+    """Hierarchical precision, recall and F1 of each level, with intervals."""
+    scores = [hierarchical_scores(run.by_level) for run in measured]
+    return {
+        str(level + 1): {
+            name: _estimate([own[k][0, level] for own in scores], [own[k][1:, level] for own in scores])
+            for k, name in enumerate(HIERARCHICAL)
+        }
+        for level in range(measured[0].by_level.shape[1])
+    }
 
 
 def _estimate(

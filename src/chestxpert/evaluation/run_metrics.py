@@ -99,7 +99,7 @@ def _split_metrics(
         "metrics": measured.overall,
         "defined": defined_labels(measured, taxonomy),
         "per_label": per_label,
-        "levels": describe_levels(measured.per_label, InnerNodes.of(predictions, cohort, split, taxonomy)),
+        "levels": describe_levels(measured.per_label, InnerNodes.of(predictions, cohort, split, taxonomy), scored),
         "tree": tree_confusion(predictions, cohort, split, operating),
     }
 
