@@ -36,13 +36,13 @@ def test_ids_are_unique_and_links_lead_somewhere(page: Page) -> None:
 def test_every_figure_has_a_name_a_caption_and_its_numbers(page: Page) -> None:
     figures = [attrs["id"] for tag, attrs in page.tags if tag == "figure"]
     assert figures == [
-        "fig-recipes", "fig-contrasts", "fig-findings", "fig-pr", "fig-roc", "fig-tree", "fig-distribution",
-        "fig-cooccurrence", "fig-learning", "fig-costs",
+        "fig-recipes", "fig-contrasts", "fig-findings", "fig-levels", "fig-pr", "fig-roc", "fig-tree", "fig-cases",
+        "fig-perfect", "fig-distribution", "fig-cooccurrence", "fig-learning", "fig-costs",
     ]  # fmt: skip
-    for number in range(1, 11):
+    for number in range(1, 14):
         assert f"Figure {number}" in page.text
-    assert page.source.count("<figcaption>") == 10
-    assert len(re.findall(r"<figure.*?<table.*?</figure>", page.source, re.DOTALL)) == 10
+    assert page.source.count("<figcaption>") == 13
+    assert len(re.findall(r"<figure.*?<table.*?</figure>", page.source, re.DOTALL)) == 13
     page.assert_drawings_have_names()
 
 
@@ -110,7 +110,9 @@ def test_a_study_of_one_side_has_a_report_too(
 ) -> None:
     found = Page(build_report(study_factory(tmp_path, recipes=recipes, seeds=(0,), scale=0.5, draws=20)))
     hierarchical = recipes[0].startswith("hier")
-    assert ("fig-tree" in found.ids()) == hierarchical
+    assert ("fig-tree" in found.ids()) == ("fig-perfect" in found.ids()) == hierarchical
+    assert "fig-cases" not in found.ids()  # there is no other side to compare with
+    assert "fig-levels" in found.ids()
     assert ("confusion" in found.ids()) == hierarchical
     assert ("fig-contrasts" in found.ids()) == (len(recipes) > 1)
     assert "Hierarchical minus flat" not in found.text
@@ -133,16 +135,16 @@ def test_a_finding_without_test_cases_is_not_defined_and_not_zero(
 
 def test_what_a_comparison_may_leave_out_is_left_out(study_copy: Path) -> None:
     comparison = json.loads((study_copy / "comparison.json").read_text())
-    for key in ("primary", "best", "baseline", "bootstrap"):
+    for key in ("primary", "best", "baseline", "bootstrap", "diagnosis", "taxonomy"):
         del comparison[key]
     for recipe in comparison["recipes"].values():
-        del recipe["tree"], recipe["validation"]
+        del recipe["tree"], recipe["validation"], recipe["levels"]
         for metric in recipe["metrics"].values():
             del metric["per_seed"]
     (study_copy / "comparison.json").write_text(json.dumps(comparison))
     found = Page(build_report(study_copy))
-    assert "fig-tree" not in found.ids()
-    assert "confusion" not in found.ids()
+    for anchor in ("fig-tree", "fig-cases", "fig-perfect", "fig-levels", "confusion"):
+        assert anchor not in found.ids()
     assert "fig-recipes" in found.ids()
 
 

@@ -180,8 +180,7 @@ def _of_level(per_label: FloatArray, inner: FloatArray, tree: Taxonomy, level: i
     names = [node for node in tree.nodes if node not in tree.leaves]
     columns = [
         inner[..., names.index(node)] if node in names else per_label[..., tree.label_space.index(node)]
-        for node, depth in zip(tree.nodes, tree.levels, strict=True)
-        if depth == level
+        for node in level_nodes(tree, level)
     ]
     return np.stack(columns, axis=-1)
 
@@ -198,8 +197,8 @@ def describe_levels(per_label: Mapping[str, FloatArray], inner: InnerNodes, scor
     Returns
     -------
     dict
-        ``means``: by level, each of `METRICS` averaged over its nodes, ``n_nodes``, and over how many of them AUROC is
-        defined. ``hierarchical``: by level, `HIERARCHICAL`. ``inner``: by inner node, its counts, metrics and
+        ``means``: by level, its ``nodes``, each of `METRICS` averaged over them, ``n_nodes``, and over how many of them
+        AUROC is defined. ``hierarchical``: by level, `HIERARCHICAL`. ``inner``: by inner node, its counts, metrics and
         threshold. Findings stand under ``per_label``.
     """
     measured, counts = inner.measured(), inner.counts()
@@ -210,7 +209,9 @@ def describe_levels(per_label: Mapping[str, FloatArray], inner: InnerNodes, scor
             for level, own in enumerate(sums, start=1)
         },
         "means": {
-            str(level): {name: macro(values[name]) for name in METRICS} | size_of(values)
+            str(level): {"nodes": level_nodes(inner.taxonomy, level)}
+            | {name: macro(values[name]) for name in METRICS}
+            | size_of(values)
             for level, values in enumerate(level_values(per_label, measured, inner.taxonomy), start=1)
         },
         "inner": {
@@ -223,6 +224,11 @@ def describe_levels(per_label: Mapping[str, FloatArray], inner: InnerNodes, scor
             for column, node in enumerate(inner.names)
         },
     }
+
+
+def level_nodes(taxonomy: Taxonomy, level: int) -> list[str]:
+    """Nodes of one level, in node order: that of the arrays of `level_values`."""
+    return [node for node, depth in zip(taxonomy.nodes, taxonomy.levels, strict=True) if depth == level]
 
 
 def size_of(values: Values) -> dict[str, int]:

@@ -12,7 +12,14 @@ from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.bootstrap import PatientDraws, interval
 from chestxpert.evaluation.contrasts import REFLECTED, RecipeValues
 from chestxpert.evaluation.hierarchy import hierarchical_scores
-from chestxpert.evaluation.levels import HIERARCHICAL, InnerNodes, drawn_level_counts, level_values, size_of
+from chestxpert.evaluation.levels import (
+    HIERARCHICAL,
+    InnerNodes,
+    drawn_level_counts,
+    level_nodes,
+    level_values,
+    size_of,
+)
 from chestxpert.evaluation.levels import METRICS as LEVEL_METRICS
 from chestxpert.evaluation.measures import Measured, Values, drawn_metrics, point_metrics
 from chestxpert.evaluation.metrics import FloatArray, macro
@@ -156,14 +163,19 @@ def _levels(measured: Sequence[RunMeasures], taxonomy: Taxonomy) -> dict[str, An
     drawn = [level_values(run.drawn.per_label, run.drawn_inner, taxonomy) for run in measured]
     means = {}
     for level in range(max(taxonomy.levels)):
-        means[str(level + 1)] = size_of(test[0][level]) | {
-            name: _estimate(
-                [macro(seed[level][name]) for seed in test],
-                [macro(seed[level][name]) for seed in drawn],
-                reflected=name == "ap",  # a mean over findings, biased in draws as macro AP is
-            )
-            for name in LEVEL_METRICS
-        }
+        nodes = level_nodes(taxonomy, level + 1)
+        means[str(level + 1)] = (
+            {"nodes": nodes}
+            | size_of(test[0][level])
+            | {
+                name: _estimate(
+                    [macro(seed[level][name]) for seed in test],
+                    [macro(seed[level][name]) for seed in drawn],
+                    reflected=name == "ap",  # a mean over findings, biased in draws as macro AP is
+                )
+                for name in LEVEL_METRICS
+            }
+        )
     counts = measured[0].inner.counts()
     inner = {
         node: counts[node]

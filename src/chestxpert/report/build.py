@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,13 @@ from chestxpert.files import write_text
 from chestxpert.report.cohort_table import cohort_table
 from chestxpert.report.confusion_tables import confusion_tables
 from chestxpert.report.figure import Figure
+from chestxpert.report.figure_cases import cases_figure
 from chestxpert.report.figure_contrasts import contrasts_figure
 from chestxpert.report.figure_costs import costs_figure
 from chestxpert.report.figure_findings import findings_figure
 from chestxpert.report.figure_learning import learning_figure
+from chestxpert.report.figure_levels import levels_figure
+from chestxpert.report.figure_perfect import perfect_figure
 from chestxpert.report.figure_recipes import recipes_figure
 from chestxpert.report.figure_tree import tree_figure
 from chestxpert.report.figures_cohort import cooccurrence_figure, distribution_figure
@@ -157,17 +160,26 @@ def _trees(study: StudyFolder) -> list[tuple[Taxonomy, list[str]]]:
     return found
 
 
-def _tree_anchor(number: int) -> str:
-    return "fig-tree" if number == 0 else f"fig-tree-{number + 1}"
+def _tree_anchor(number: int, kind: str = "fig-tree") -> str:
+    return kind if number == 0 else f"{kind}-{number + 1}"
+
+
+def _tree_figures(study: StudyFolder, findings: Sequence[str], tested: Mapping[str, int]) -> Iterator[Figure | None]:
+    """What is drawn of each tree: cases lost, cases against a flat recipe, what perfect decisions would be worth."""
+    results = study.results
+    for number, (tree, recipes) in enumerate(_trees(study)):
+        yield tree_figure(results, tree, findings, tested, recipes, _tree_anchor(number))
+        yield cases_figure(results, tree, findings, recipes, _tree_anchor(number, "fig-cases"))
+        yield perfect_figure(results, tree, findings, recipes, _tree_anchor(number, "fig-perfect"))
 
 
 def _trees_shown(study: StudyFolder) -> list[dict[str, Any]]:
-    """What the page says of each tree: the tree, its recipes, its figure's anchor, and the confusion at its nodes."""
+    """What the page says of each tree: the tree, its recipes, its figures' anchors, and the confusion at its nodes."""
     return [
         {
             "tree": tree,
             "recipes": recipes,
-            "anchor": _tree_anchor(number),
+            "anchors": [_tree_anchor(number, kind) for kind in ("fig-tree", "fig-cases", "fig-perfect")],
             "confusions": confusion_tables(study.results, tree, recipes),
         }
         for number, (tree, recipes) in enumerate(_trees(study))
@@ -185,12 +197,10 @@ def _figures(study: StudyFolder) -> dict[str, Figure]:
         recipes_figure(results),
         contrasts_figure(results) if results.contrasts else None,
         findings_figure(results, counts.labels, tested, share),
+        levels_figure(results),
         precision_recall_figure(results, counts.labels, columns, scores),
         roc_figure(results, counts.labels, columns, scores),
-        *(
-            tree_figure(results, tree, counts.findings, tested, recipes, _tree_anchor(number))
-            for number, (tree, recipes) in enumerate(_trees(study))
-        ),
+        *_tree_figures(study, counts.findings, tested),
         distribution_figure(counts.labels, counts.by_split, counts.known, counts.sizes),
         _cooccurrence(cohort, counts.findings),
         learning_figure(results, histories),

@@ -46,7 +46,7 @@ def tree_figure(
     if not names:
         return None
     rows = [Row(finding_name(finding), note=grouped(cases[finding])) for finding in findings]
-    decisions = {decision.name: _depth(tree, decision.parent) for decision in tree.decisions}
+    decisions = decision_depths(tree)
     panels = [
         Panel(name, 0.0, 1.0, _stack(findings, fates[name], fates.get(flat or "", {}), decisions, name),
               tick_words=lambda value, _: f"{100 * value:.0f} %")
@@ -55,7 +55,7 @@ def tree_figure(
     keys = [Key("found", "block", "found")]
     for depth in sorted(set(decisions.values())):
         there = [name for name, own in decisions.items() if own == depth]
-        keys.append(Key(f"lost-{depth}", "block", f"lost at {_or(there)}"))
+        keys.append(Key(f"lost-{depth}", "block", f"lost at {or_words(there)}"))
     if flat in fates:
         keys.append(Key("flat", "circle", f"found by {flat}"))
     return Figure(
@@ -76,12 +76,18 @@ def tree_figure(
     )
 
 
+def decision_depths(tree: Taxonomy) -> dict[str, int]:
+    """How far below the root each decision is taken; decisions of one depth share a colour."""
+    return {decision.name: _depth(tree, decision.parent) for decision in tree.decisions}
+
+
 def _depth(tree: Taxonomy, parent: str | None) -> int:
     """How far below the root a decision is taken, as far as the style sheet has colours: 0 to 3."""
     return 0 if parent is None else min(len(tree.ancestors(parent)) + 1, 3)
 
 
-def _or(names: Sequence[str]) -> str:
+def or_words(names: Sequence[str]) -> str:
+    """The names as a choice: ``B``, ``B or C``, ``B, C or D``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 

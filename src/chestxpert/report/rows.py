@@ -48,7 +48,7 @@ class Panel:
     ticks : bool
         Whether the axis has grid lines and numbers.
     sides : tuple of two str, or None
-        What lies to the left and to the right of the reference.
+        What lies to the left and to the right of the reference, beneath the title where there is one.
     at : sequence of float
         Where the ticks stand; round values if empty. `tick_words` of a power of ten makes a logarithmic axis.
     """
@@ -124,7 +124,7 @@ def draw_rows(rows: Sequence[Row], panels: Sequence[Panel], frame: Frame, note_t
 
 def _columns(rows: Sequence[Row], note_title: str) -> tuple[float, float]:
     """Right end of the labels, and the width that notes and gap take."""
-    labels = max(text_width(row.label, 12.5 if row.strong else 12) for row in rows if not row.heading) + 8
+    labels = max(text_width(row.label, 13.5 if row.strong else 12) for row in rows if not row.heading) + 8
     notes = [text_width(row.note, 11) for row in rows if row.note]
     return labels, (max([*notes, text_width(note_title, 11)]) + 26 if notes else 14.0)
 
@@ -166,8 +166,9 @@ def _draw_panel(
         x = scale(panel.reference)
         canvas.line(x, first - 2, x, last, "reference")
         if panel.sides is not None:
-            canvas.text(x - 8, top + 13, f"\N{LEFTWARDS ARROW} {panel.sides[0]}", "tick", "end")
-            canvas.text(x + 8, top + 13, f"{panel.sides[1]} \N{RIGHTWARDS ARROW}", "tick")
+            line = top + (28 if panel.title else 13)
+            canvas.text(x - 8, line, f"\N{LEFTWARDS ARROW} {panel.sides[0]}", "tick", "end")
+            canvas.text(x + 8, line, f"{panel.sides[1]} \N{RIGHTWARDS ARROW}", "tick")
     for index, row in enumerate(rows):
         if not row.heading:
             panel.mark(canvas, scale, index, frame.middle(first, index))
@@ -197,10 +198,13 @@ def draw_interval(canvas: Canvas, scale: Scale, ends: tuple[float | None, float 
 
 
 def draw_stack(canvas: Canvas, scale: Scale, parts: Sequence[tuple[str, float, str]], y: float) -> None:
-    """Stacked bar from the scale's zero: kind, share and tip of each part; what is too thin to be seen is left out."""
+    """Stacked bar from the scale's zero: kind, share and tip of each part; what is too thin to be seen is left out.
+
+    Shares below zero go to the left.
+    """
     before = 0.0
     for kind, share, tip in parts:
-        left, right = scale(before), scale(before + share)
+        left, right = sorted((scale(before), scale(before + share)))
         if right - left >= 0.5:
             canvas.rect(left, y - 6.5, right - left, 13, f"part {kind}", tip=tip)
         before += share
