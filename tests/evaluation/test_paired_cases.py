@@ -159,14 +159,14 @@ def test_a_ranking_at_its_own_number_of_decisions_has_its_own_recall(built: Buil
     draws = PatientDraws.draw(cohort.patients[cohort.rows("test")], 20, 0).after_sample()
     for run in range(3):
         alone = Outcomes(None, flat.refused[run : run + 1], flat.scores[run : run + 1])
-        matched = matched_recall(cases, list(alone.scores), drawn_alarms(cases, alone, draws), draws)
+        matched = matched_recall(cases, alone.scores, drawn_alarms(cases, alone, draws), draws)[..., 0]
         np.testing.assert_allclose(matched, drawn_recall(cases, alone, draws), atol=1e-12)
 
 
 def test_matched_recall_is_the_mean_over_all_pairs(built: Built) -> None:
     cohort, cases, tree, flat = built
     draws = PatientDraws.draw(cohort.patients[cohort.rows("test")], 3, 0).after_sample()
-    matched = matched_recall(cases, list(flat.scores), drawn_alarms(cases, tree, draws), draws)
+    matched = matched_recall(cases, flat.scores, drawn_alarms(cases, tree, draws), draws).mean(axis=2)
     for k in range(len(cases.findings)):
         told = cases.told[:, k]
         pairs = [

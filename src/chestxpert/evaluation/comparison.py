@@ -14,7 +14,7 @@ from chestxpert.cohort.table import SPLITS, Cohort
 from chestxpert.errors import PredictionsError
 from chestxpert.evaluation.bootstrap import LEVEL, PatientDraws
 from chestxpert.evaluation.contrasts import RecipeValues, baseline_of, contrasts, ranked_by_validation
-from chestxpert.evaluation.diagnosis import diagnose
+from chestxpert.evaluation.diagnosis import MeasuredRun, diagnose
 from chestxpert.evaluation.recipe_results import RunMeasures, RunResult, describe_recipe, recipe_values
 from chestxpert.evaluation.run_metrics import plain
 from chestxpert.evaluation.verdict import WORDS, Setting, verdict
@@ -101,8 +101,12 @@ def _diagnosis(
     """Every hierarchy against the flat recipes that contrasts know too: the best on validation, and the baseline."""
     flat = [*ranked_by_validation(values, False)[:1], baseline_of(values)]
     against = [name for name in dict.fromkeys(flat) if not values[name].hierarchical]
+    columns = [cohort.label_space.index(finding) for finding in cohort.label_space.findings]
     runs = {
-        name: [(run.predictions, own.operating) for run, own in zip(study[name], measured[name], strict=True)]
+        name: [
+            MeasuredRun(run.predictions, own.operating, own.average_precision[:, columns])
+            for run, own in zip(study[name], measured[name], strict=True)
+        ]
         for name in study
     }
     return diagnose(runs, against, cohort, drawn)

@@ -15,7 +15,10 @@ Values are means over seeds, with intervals from the study's own bootstrap draws
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.bootstrap import PatientDraws, interval
@@ -35,11 +38,28 @@ from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.scored import Operating
 from chestxpert.taxonomy import Taxonomy
 
-Runs = Mapping[str, Sequence[tuple[Predictions, Operating]]]
-"""By recipe, the predictions of each of its runs and where it decides."""
+
+@dataclass(frozen=True, eq=False)
+class MeasuredRun:
+    """One run as the comparison has measured it.
+
+    Parameters
+    ----------
+    predictions : Predictions
+    operating : Operating
+        Where it decides.
+    ap : (1 + D, F) float64 array
+        Average precision of each finding on test, in row 0, and in each of the draws.
+    """
+
+    predictions: Predictions
+    operating: Operating
+    ap: FloatArray
 
 
-def diagnose(study: Runs, against: Sequence[str], cohort: Cohort, draws: PatientDraws) -> dict[str, Any] | None:
+def diagnose(
+    study: Mapping[str, Sequence[MeasuredRun]], against: Sequence[str], cohort: Cohort, draws: PatientDraws
+) -> dict[str, Any] | None:
     """What comparison.json says under ``diagnosis``.
 
     Parameters
@@ -56,26 +76,37 @@ def diagnose(study: Runs, against: Sequence[str], cohort: Cohort, draws: Patient
     dict or None
         See docs/statistics.md; None where no recipe goes down a tree.
     """
-    trees = {name: tree for name, runs in study.items() if (tree := runs[0][0].taxonomy) is not None}
+    trees = {name: tree for name, runs in study.items() if (tree := runs[0].predictions.taxonomy) is not None}
     if not trees:
         return None
     cases, draws = Cases.of(cohort, "test"), draws.after_sample()
-    flat = {name: _outcomes(study[name], cohort) for name in against}
+    outcomes = {name: _outcomes(study[name], cohort) for name in (*against, *trees)}
+    flat = {name: outcomes[name] for name in against}
+    alarms = {name: drawn_alarms(cases, outcomes[name], draws) for name in trees}
+    matched = {name: _matched(cases, other, alarms, draws) for name, other in flat.items()}
     recipes = {}
     for name, tree in trees.items():
-        own = _outcomes(study[name], cohort)
-        recipes[name] = _Pairing(cases, tree, own, flat, draws).describe() | {
-            "perfect": _perfect(study[name], tree, cohort, draws)
-        }
+        own = {other: recalls[name] for other, recalls in matched.items()}
+        pairing = _Pairing(cases, tree, outcomes[name], flat, own, alarms[name], draws)
+        recipes[name] = pairing.describe() | {"perfect": _perfect(study[name], tree, cohort, draws)}
     return {
         "against": list(against),
-        "flat": {name: own_counts(cases, outcomes) for name, outcomes in flat.items()},
+        "flat": {name: own_counts(cases, own) for name, own in flat.items()},
         "recipes": recipes,
     }
 
 
-def _outcomes(runs: Sequence[tuple[Predictions, Operating]], cohort: Cohort) -> Outcomes:
-    return Outcomes.of([run for run, _ in runs], [operating for _, operating in runs], cohort, "test")
+def _outcomes(runs: Sequence[MeasuredRun], cohort: Cohort) -> Outcomes:
+    return Outcomes.of([run.predictions for run in runs], [run.operating for run in runs], cohort, "test")
+
+
+def _matched(
+    cases: Cases, flat: Outcomes, alarms: Mapping[str, FloatArray], draws: PatientDraws
+) -> dict[str, FloatArray]:
+    """By hierarchy, recall of a flat recipe with as many positive decisions; its images are sorted once for all."""
+    ends = np.cumsum([own.shape[2] for own in alarms.values()])
+    recalls = matched_recall(cases, flat.scores, np.concatenate(list(alarms.values()), axis=2), draws)
+    return {name: macro(part, axis=2) for name, part in zip(alarms, np.split(recalls, ends[:-1], axis=2), strict=True)}
 
 
 class _Pairing:
@@ -85,18 +116,26 @@ class _Pairing:
     """
 
     def __init__(
-        self, cases: Cases, tree: Taxonomy, own: Outcomes, flat: Mapping[str, Outcomes], draws: PatientDraws
+        self,
+        cases: Cases,
+        tree: Taxonomy,
+        own: Outcomes,
+        flat: Mapping[str, Outcomes],
+        matched: Mapping[str, FloatArray],
+        alarms: FloatArray,
+        draws: PatientDraws,
     ) -> None:
         self.cases, self.tree, self.own = cases, tree, own
         self.cells = {name: paired_counts(cases, own, other) for name, other in flat.items()}
         self.recall = drawn_recall(cases, own, draws)
         self.flat = {name: drawn_recall(cases, other, draws) for name, other in flat.items()}
-        alarms = drawn_alarms(cases, own, draws)
-        self.matched = {name: matched_recall(cases, list(other.scores), alarms, draws) for name, other in flat.items()}
+        self.matched = matched
         # Each run's probabilities with as many positive decisions as its own routing makes, not another run's.
-        runs = range(len(own.scores))
-        product = [matched_recall(cases, [own.scores[run]], alarms[..., run : run + 1], draws) for run in runs]
-        self.product = macro(product, axis=0)
+        product = [
+            matched_recall(cases, own.scores[run : run + 1], alarms[..., run : run + 1], draws)
+            for run in range(len(own.scores))
+        ]
+        self.product = macro(np.concatenate(product, axis=2), axis=2)
 
     def describe(self) -> dict[str, Any]:
         """``tree``, ``decisions``, ``findings`` and ``macro`` of the recipe's entry."""
@@ -142,13 +181,11 @@ class _Pairing:
         }
 
 
-def _perfect(
-    runs: Sequence[tuple[Predictions, Operating]], tree: Taxonomy, cohort: Cohort, draws: PatientDraws
-) -> dict[str, Any]:
+def _perfect(runs: Sequence[MeasuredRun], tree: Taxonomy, cohort: Cohort, draws: PatientDraws) -> dict[str, Any]:
     """``as_it_is`` and, by decision, what is reached and gained with it perfect, and with all others perfect."""
     sample = PatientDraws(draws.patient_of_image, draws.counts[:1])
-    ready = [PerfectDecisions(run, operating, cohort, "test") for run, operating in runs]
-    plain = [run.measure((), draws) for run in ready]
+    ready = [PerfectDecisions(run.predictions, run.operating, cohort, "test") for run in runs]
+    plain = [own.measure((), draws, {"ap": run.ap}) for own, run in zip(ready, runs, strict=True)]
     names, findings = [decision.name for decision in tree.decisions], cohort.label_space.findings
     result: dict[str, Any] = {"as_it_is": {"macro": _means(plain), "findings": _each(plain, findings)}, "decisions": {}}
     for name in names:

@@ -174,7 +174,7 @@ def drawn_alarms(cases: Cases, outcomes: Outcomes, draws: PatientDraws) -> Float
     return np.stack([draws.totals(cases.told & decided) for decided in outcomes.decided], axis=2)
 
 
-def matched_recall(cases: Cases, scores: Sequence[FloatArray], alarms: FloatArray, draws: PatientDraws) -> FloatArray:
+def matched_recall(cases: Cases, scores: FloatArray, alarms: FloatArray, draws: PatientDraws) -> FloatArray:
     """Recall that rankings reach with as many positive decisions as another recipe makes, finding by finding.
 
     At equal numbers of positive decisions, a higher recall is a higher precision and a higher F1 too, so one number
@@ -184,15 +184,15 @@ def matched_recall(cases: Cases, scores: Sequence[FloatArray], alarms: FloatArra
     Parameters
     ----------
     cases : Cases
-    scores : sequence of (N, F) arrays
-        One a run; their recalls are averaged.
+    scores : (S, N, F) array
+        One ranking a run; their recalls are averaged.
     alarms : (D, F, C) array
-        Positive decisions, as `drawn_alarms` counts them; recalls are averaged over the C.
+        Positive decisions, as `drawn_alarms` counts them.
     draws : PatientDraws
 
     Returns
     -------
-    (D, F) float64 array; NaN without cases
+    (D, F, C) float64 array; NaN without cases
     """
-    hits = [drawn_hits(cases.held, own, alarms, draws, cases.told).mean(axis=2) for own in scores]
-    return ratio(macro(np.stack(hits), axis=0), draws.totals(cases.held))
+    hits = [drawn_hits(cases.held, own, alarms, draws, cases.told) for own in scores]
+    return ratio(macro(hits, axis=0), draws.totals(cases.held)[:, :, None])

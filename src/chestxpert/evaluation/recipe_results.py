@@ -85,6 +85,11 @@ class RunMeasures:
             tree=tree_confusion(run.predictions, cohort, "test", operating),
         )
 
+    @property
+    def average_precision(self) -> FloatArray:
+        """(1 + D, K) average precision on test, and in every draw."""
+        return np.vstack([self.test.per_label["ap"], self.drawn.per_label["ap"]])
+
 
 def recipe_values(runs: Sequence[RunResult], measured: Sequence[RunMeasures], primary: str) -> RecipeValues:
     """What contrasts need of a recipe: means over its seeds, in each draw too."""

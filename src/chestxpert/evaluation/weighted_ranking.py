@@ -26,10 +26,12 @@ class RankedLabel:
 
     Parameters
     ----------
-    patients : (N,) int64 array
-        Patient of each image, in sorted order.
+    patients : (n_last,) int64 array
+        Patient of each image, in sorted order, down to the last group that holds a positive.
+    images : (p,) int64 array
+        How many images each patient has, those further down too.
     positive_patients : (n,) int64 array
-        The same for the positive images.
+        Patient of each positive image, in sorted order.
     starts, ends : (G,) int64 arrays
         First and last position of each group of equal scores that holds a positive.
     positive_starts : (G,) int64 array
@@ -37,6 +39,7 @@ class RankedLabel:
     """
 
     patients: IntArray
+    images: IntArray
     positive_patients: IntArray
     starts: IntArray
     ends: IntArray
@@ -52,7 +55,9 @@ class RankedLabel:
         positives = np.diff(np.cumsum(held)[ends], prepend=0)
         used = positives > 0
         positive_starts = np.cumsum(positives[used]) - positives[used]
-        return cls(patients, patients[held], starts[used], ends[used], positive_starts)
+        last = int(ends[used][-1]) + 1 if used.any() else 0
+        images = np.bincount(patients)
+        return cls(patients[:last], images, patients[held], starts[used], ends[used], positive_starts)
 
     def measure(self, counts: npt.NDArray[np.int32]) -> tuple[FloatArray, FloatArray]:
         """AUROC and average precision for (d, P) patient counts: two (d,) arrays, NaN where undefined."""
@@ -96,7 +101,8 @@ class RankedLabel:
 
         Last the weight of all images.
         """
-        # Weight of all images from the highest score down to each image, and of the positives of each group.
+        # Weight of all images from the highest score down to each image, and of the positives of each group. Below the
+        # last positive nothing but the number of images counts.
         running = np.cumsum(np.take(counts, self.patients, axis=1), axis=1, dtype=np.int32)
         gain = np.take(counts, self.positive_patients, axis=1)
         if len(self.ends) < gain.shape[1]:
@@ -105,7 +111,7 @@ class RankedLabel:
         above, reached = np.take(running, self.starts - 1, axis=1), np.take(running, self.ends, axis=1)
         if self.starts[0] == 0:
             above[:, 0] = 0
-        return gain, hits, above, reached, running[:, -1]
+        return gain, hits, above, reached, counts[:, : len(self.images)] @ self.images
 
 
 def _dot(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> FloatArray:

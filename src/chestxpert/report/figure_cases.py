@@ -60,7 +60,7 @@ def cases_figure(
             "flat recipe's cut moved until both raise equally many alarms for the finding, right or wrong (filled): "
             "then a higher recall is a higher precision too. That cut lies where the numbers meet on the test "
             "images; it serves to compare and is no threshold to use. Means over all pairs of seeds; 95 % intervals "
-            "over patients, not corrected for the number of findings."
+            "over patients, not corrected for the number of findings, and too narrow below ten cases."
             + _routing_words(name, diagnosis.routing_cost(name))
         ),
         picture=two_widths(
@@ -82,7 +82,7 @@ def _routing_words(name: str, cost: Estimate) -> str:
 
 
 def _keys(name: str, flat: str, depths: Mapping[str, int], pairs: Sequence[Pair | None]) -> list[Key]:
-    keys = []
+    keys: list[Key] = []
     for depth in sorted(set(depths.values())):
         there = or_words([decision for decision, own in depths.items() if own == depth])
         keys.append(
