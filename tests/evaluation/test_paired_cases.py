@@ -68,12 +68,11 @@ def test_the_table_is_the_mean_over_all_pairs_of_runs(
     cells = paired_counts(cases, outcomes(cohort, trees), outcomes(cohort, flats))
     rows = cohort.rows("test")
     truth, known = cohort.labels(rows), cohort.known(rows)
+    sides = [[(*run.align(cohort, "test"), Operating.choose(run, cohort)) for run in runs] for runs in (trees, flats)]
     for finding in NIH15.findings:
         column = NIH15.index(finding)
         expected: dict[tuple[str, str | None], float] = {}
-        for tree_run, flat_run in itertools.product(trees, flats):
-            cut, flat_cut = Operating.choose(tree_run, cohort), Operating.choose(flat_run, cohort)
-            given_parent, probs = tree_run.align(cohort, "test")[1], flat_run.align(cohort, "test")[0]
+        for (_, given_parent, cut), (probs, _, flat_cut) in itertools.product(*sides):
             assert given_parent is not None
             assert cut.nodes is not None
             for row in range(len(rows)):
