@@ -13,6 +13,7 @@ from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.bootstrap import PatientDraws, interval
 from chestxpert.evaluation.comparison import RunResult, compare_runs
 from chestxpert.evaluation.measures import point_metrics
+from chestxpert.evaluation.perfect_decisions import PerfectDecisions
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.scored import Operating, Scored
 from chestxpert.labels import NIH15
@@ -112,6 +113,55 @@ def test_recall_differences_are_those_of_recall_on_the_same_draws(
             low, high, n_draws = interval(drawn[:, k])
             assert (own["mean"], own["low"], own["high"]) == pytest.approx((point[k], low, high))
             assert own["n_draws"] == n_draws
+
+
+def among_highest(truth: np.ndarray, scores: np.ndarray, called: int) -> int:
+    """Cases among the `called` highest scores, which are all different here."""
+    return int(truth[np.argsort(-scores)[:called]].sum())
+
+
+def test_equal_numbers_are_those_of_the_very_hierarchy_and_run(
+    comparison: dict, study: Study, cohort: Cohort, tree: Taxonomy
+) -> None:
+    rows = cohort.rows("test")
+    truth = cohort.labels(rows)
+    for name in ("hierarchical-cascade", "hierarchical-clinical"):
+        entry = comparison["diagnosis"]["recipes"][name]
+        own = [
+            Scored.of(run.predictions, cohort, "test", Operating.choose(run.predictions, cohort), tree)
+            for run in study[name]
+        ]
+        for k, finding in enumerate(NIH15.findings):
+            assert all(scored.routed is not None for scored in own)
+            called = [int(scored.routed[:, k].sum()) for scored in own if scored.routed is not None]
+            for flat in ("flat-weighted", "flat-basic"):
+                flats = [run.predictions.align(cohort, "test")[0][:, k] for run in study[flat]]
+                pairs = [among_highest(truth[:, k], scores, n) for scores in flats for n in called]
+                matched = entry["findings"][finding]["against"][flat]["matched"]
+                assert matched["found"] == pytest.approx(np.mean(pairs))
+                recall = (entry["findings"][finding]["found"] - np.mean(pairs)) / truth[:, k].sum()
+                assert matched["recall_difference"]["mean"] == pytest.approx(recall)
+            alone = [among_highest(truth[:, k], scored.probs[:, k], n) for scored, n in zip(own, called, strict=True)]
+            assert entry["findings"][finding]["product"]["found"] == pytest.approx(np.mean(alone))
+
+
+def test_the_gain_in_average_precision_has_the_basic_interval(comparison: dict, study: Study, cohort: Cohort) -> None:
+    """Twice the gain minus the percentiles; recall and F1, whose draws are not biased, have percentiles."""
+    draws = PatientDraws.draw(cohort.patients[cohort.rows("test")], DRAWS, 0).after_sample()
+    ready = [
+        PerfectDecisions(run.predictions, Operating.choose(run.predictions, cohort), cohort, "test")
+        for run in study["hierarchical-cascade"]
+    ]
+    plain, perfect = [run.measure((), draws) for run in ready], [run.measure({"B"}, draws) for run in ready]
+    gains = comparison["diagnosis"]["recipes"]["hierarchical-cascade"]["perfect"]["decisions"]["B"]["gain"]
+    for key, gain in gains.items():
+        drawn = np.mean(
+            [np.nanmean(b[key], axis=1) - np.nanmean(a[key], axis=1) for a, b in zip(plain, perfect, strict=True)],
+            axis=0,
+        )
+        low, high, _ = interval(drawn[1:])
+        expected = (2 * drawn[0] - high, 2 * drawn[0] - low) if key == "ap" else (low, high)
+        assert (gain["mean"], gain["low"], gain["high"]) == pytest.approx((drawn[0], *expected))
 
 
 def test_gains_are_differences_and_macro_values_are_means(comparison: dict, study: Study, cohort: Cohort) -> None:

@@ -103,6 +103,25 @@ def test_the_recall_panel_marks_both_differences_where_they_belong(study: StudyF
             assert (place - zero) * estimate.mean >= -0.01
 
 
+def test_the_reader_gives_every_number_its_own_name(study: StudyFolder) -> None:
+    stored = study.results.comparison["diagnosis"]
+    images = study.results.comparison["cohort"]["images"]["test"]
+    for flat in stored["against"]:
+        own, other = stored["recipes"]["hierarchical-shared"]["findings"]["Mass"], stored["flat"][flat]["Mass"]
+        cells, n = own["against"][flat], own["n"]
+        pair = Diagnosis(study.results).pair("hierarchical-shared", flat, "Mass")
+        assert pair is not None
+        assert (pair.n, pair.both * n, pair.only_hierarchical * n) == pytest.approx(
+            (n, cells["both"], cells["only_hierarchical"])
+        )
+        assert {d: share * n for d, share in pair.only_flat.items()} == pytest.approx(cells["only_flat"])
+        assert {d: share * n for d, share in pair.neither.items()} == pytest.approx(cells["neither"])
+        assert pair.false_alarms == pytest.approx((own["false_alarms"] / images, other["false_alarms"] / images))
+        assert pair.seeds == pytest.approx(other["one_run_only"] / n)
+        assert pair.recall.low == cells["recall_difference"]["low"]
+        assert pair.matched.low == cells["matched"]["recall_difference"]["low"] != pair.recall.low
+
+
 def test_the_best_on_validation_is_drawn_and_every_pair_has_its_table(study: StudyFolder) -> None:
     figure = cases_figure(study.results, TREE, NIH15.findings, BOTH)
     assert figure is not None
