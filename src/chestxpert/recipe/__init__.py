@@ -6,7 +6,7 @@ name the key and, where there is one, the key that was probably meant.
 
 from chestxpert.recipe.catalogue import DRAWS, LOSSES, MIXES, ROUTINGS, Method
 from chestxpert.recipe.files import STUDY_RECIPES, builtin_recipes, head_comment, load_recipe, recipes_folder
-from chestxpert.recipe.parts import Augment, Head, Optimizer
+from chestxpert.recipe.parts import Augment, Head, Optimizer, Tta
 from chestxpert.recipe.recipe import Architecture, Recipe, parse_recipe
 from chestxpert.recipe.routing import Routing
 from chestxpert.recipe.sampling import Draw, Mix, Oversample, Sampling, Thin
@@ -32,6 +32,7 @@ __all__ = [
     "Routing",
     "Sampling",
     "Thin",
+    "Tta",
     "builtin_recipes",
     "head_comment",
     "load_recipe",

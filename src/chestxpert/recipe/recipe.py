@@ -10,7 +10,7 @@ from typing import Any, Literal
 from chestxpert.errors import RecipeError
 from chestxpert.recipe.catalogue import MIXES
 from chestxpert.recipe.checks import require
-from chestxpert.recipe.parts import Augment, Head, Optimizer
+from chestxpert.recipe.parts import Augment, Head, Optimizer, Tta
 from chestxpert.recipe.routing import Routing
 from chestxpert.recipe.sampling import Sampling
 from chestxpert.recipe.selection import Chosen, Loss
@@ -53,6 +53,7 @@ class Recipe:
     augment: Augment = field(default_factory=Augment)
     optimizer: Optimizer = field(default_factory=Optimizer)
     routing: Routing = field(default_factory=Routing)
+    tta: Tta = field(default_factory=Tta)
 
     def __post_init__(self) -> None:
         safe = bool(self.name) and all(c.isalnum() or c in "-_." for c in self.name) and self.name[0] != "."
@@ -62,6 +63,12 @@ class Recipe:
         require(self.patience >= 1, "patience is at least 1", self.patience)
         require(self.batch_size >= 2, "batch_size is at least 2 (batch norm needs two rows)", self.batch_size)
         require(self.views >= 0, "views is at least 0", self.views)
+        require(
+            self.tta.views == 0 or self.augment.changes,
+            "tta.views takes its views from the ranges of augment, which are all 0 here: every view would be the plain "
+            "image",
+            self.tta.views,
+        )
         mix = MIXES.get(self.sampling.mix.kind)
         possible = "'mixup' and 'balanced-mixup' mix features too; freeze: false trains on images"
         require(
