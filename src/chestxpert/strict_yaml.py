@@ -84,7 +84,8 @@ def build(kind: type[T], values: Any, where: str) -> T:
             values = gather(values)
         except RecipeError as error:
             raise RecipeError(f"{where}: {error}") from None
-    hints = {item.name: get_type_hints(kind)[item.name] for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    known = get_type_hints(kind)
+    hints = {item.name: known[item.name] for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in values:
         if key not in hints:
             near = [path for path in _paths(kind) if path.rpartition(".")[2] == key]
@@ -105,8 +106,9 @@ def build(kind: type[T], values: Any, where: str) -> T:
 
 def _paths(kind: Any, above: str = "") -> Iterator[str]:
     """Dotted keys of a dataclass at every depth."""
+    hints = get_type_hints(kind)
     for item in dataclasses.fields(kind):
-        hint = get_type_hints(kind)[item.name]
+        hint = hints[item.name]
         yield above + item.name
         for inner in (part for part in (hint, *get_args(hint)) if dataclasses.is_dataclass(part)):
             yield from _paths(inner, f"{above}{item.name}.")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 from typing import Any, get_args, get_type_hints
 
 from chestxpert.errors import RecipeError
@@ -47,7 +49,8 @@ def split_override(text: str) -> tuple[tuple[str, ...], str]:
     return keys, value
 
 
-def chosen_parts(kind: type, above: tuple[str, ...] = ()) -> dict[tuple[str, ...], type[Chosen]]:
+@cache
+def chosen_parts(kind: type, above: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], type[Chosen]]:
     """The parts of a dataclass, at any depth, that choose a method from a catalogue, by the keys that lead to them."""
     found: dict[tuple[str, ...], type[Chosen]] = {}
     for item in dataclasses.fields(kind):
@@ -55,8 +58,8 @@ def chosen_parts(kind: type, above: tuple[str, ...] = ()) -> dict[tuple[str, ...
         if part is not None and issubclass(part, Chosen):
             found[*above, item.name] = part
         elif part is not None:
-            found |= chosen_parts(part, (*above, item.name))
-    return found
+            found.update(chosen_parts(part, (*above, item.name)))  # type: ignore[arg-type]  # a class can be hashed
+    return MappingProxyType(found)
 
 
 def apply_overrides(kind: type, values: dict[str, Any], overrides: Iterable[Override]) -> None:
@@ -120,6 +123,7 @@ def _required(kind: type) -> set[str]:
     return {item.name for item in dataclasses.fields(kind) if item.default is missing is item.default_factory}
 
 
+@cache
 def _part(kind: type, key: str) -> type | None:
     """The dataclass that stands under `key`, if one does."""
     hint = get_type_hints(kind).get(key)
