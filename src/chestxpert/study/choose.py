@@ -195,12 +195,14 @@ def _uniquely_named(built: Sequence[tuple[Recipe, _Variant]]) -> list[tuple[Reci
 def _used_by_some(
     built: Sequence[tuple[Recipe, _Variant]], sets: Sequence[Override], sweeps: Sequence[Sweep]
 ) -> list[str]:
-    """A note for each setting and sweep that only some of the recipes take."""
+    """A note for each setting and sweep that only some of the recipes take; RecipeError if all that do are left out."""
     notes = []
     asked = [(item.keys, item.text) for item in sets] + [(item.keys, "sweep " + ".".join(item.keys)) for item in sweeps]
     for keys, what in asked:
         takers = [recipe.name for recipe, variant in built if keys in _keys(variant)]
         others = [recipe.name for recipe, variant in built if keys not in _keys(variant)]
+        if not takers:
+            raise RecipeError(f"'{what}' is of use only to recipes that a pattern named and the settings rule out.")
         if others:
             notes.append(f"{what}: applies to {_listed(takers)}; not used by {_listed(others)}")
     return notes
@@ -209,4 +211,4 @@ def _used_by_some(
 def _listed(names: Sequence[str]) -> str:
     """Names as a sentence has them, the end of a long list as a number."""
     rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return (", ".join(names[:_SHOWN]) or "none") + rest
+    return ", ".join(names[:_SHOWN]) + rest
