@@ -18,6 +18,7 @@ from chestxpert.recipe import (
     Routing,
     Sampling,
     Thin,
+    Tta,
     builtin_recipes,
     head_comment,
     load_recipe,
@@ -126,3 +127,8 @@ def test_recipes_are_found_where_a_wheel_puts_them(tmp_path: Path, monkeypatch: 
     (inside / "only.yaml").write_text(MINIMAL, encoding="utf-8")
     monkeypatch.setattr("chestxpert.recipe.files.__file__", str(tmp_path / "chestxpert" / "recipe" / "files.py"))
     assert list(builtin_recipes()) == ["only"]
+
+
+def test_recipes_that_average_views_differ_by_that_alone() -> None:
+    for name, base in {"flat-tta": "flat-basic", "hierarchical-shared-tta": "hierarchical-shared"}.items():
+        assert load_recipe(name) == replace(load_recipe(base), name=name, tta=Tta(4))

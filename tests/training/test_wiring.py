@@ -60,7 +60,7 @@ class Echo:
     def train_batches(self, rows: IntArray, size: int, generator: torch.Generator) -> Iterator[Batch]:
         raise NotImplementedError
 
-    def eval_batches(self, rows: IntArray, size: int) -> Iterator[Batch]:
+    def eval_batches(self, rows: IntArray, size: int, view: int = 0) -> Iterator[Batch]:
         raise NotImplementedError
 
     def forward(self, network: Classifier, inputs: torch.Tensor) -> torch.Tensor:
@@ -107,7 +107,8 @@ def test_validation_reads_the_validation_rows_and_nothing_else(
     read: list[int] = []
     load = PixelSource.eval_batches
 
-    def watched(self: PixelSource, rows: IntArray, size: int) -> Iterator[Batch]:
+    def watched(self: PixelSource, rows: IntArray, size: int, view: int = 0) -> Iterator[Batch]:
+        assert view == 0, "validation looks at plain images"
         read.extend(rows.tolist())
         return load(self, rows, size)
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from chestxpert.errors import RecipeError
 from chestxpert.recipe.catalogue import MIXES
 from chestxpert.recipe.checks import require
-from chestxpert.recipe.parts import Augment, Head, Optimizer
+from chestxpert.recipe.overrides import Override, apply_overrides, idle_overrides
+from chestxpert.recipe.parts import Augment, Head, Optimizer, Tta
 from chestxpert.recipe.routing import Routing
 from chestxpert.recipe.sampling import Sampling
 from chestxpert.recipe.selection import Chosen, Loss
@@ -53,6 +53,7 @@ class Recipe:
     augment: Augment = field(default_factory=Augment)
     optimizer: Optimizer = field(default_factory=Optimizer)
     routing: Routing = field(default_factory=Routing)
+    tta: Tta = field(default_factory=Tta)
 
     def __post_init__(self) -> None:
         safe = bool(self.name) and all(c.isalnum() or c in "-_." for c in self.name) and self.name[0] != "."
@@ -62,6 +63,12 @@ class Recipe:
         require(self.patience >= 1, "patience is at least 1", self.patience)
         require(self.batch_size >= 2, "batch_size is at least 2 (batch norm needs two rows)", self.batch_size)
         require(self.views >= 0, "views is at least 0", self.views)
+        require(
+            self.tta.views == 0 or self.augment.changes,
+            "tta.views takes its views from the ranges of augment, which are all 0 here: every view would be the plain "
+            "image",
+            self.tta.views,
+        )
         mix = MIXES.get(self.sampling.mix.kind)
         possible = "'mixup' and 'balanced-mixup' mix features too; freeze: false trains on images"
         require(
@@ -84,36 +91,38 @@ class Recipe:
         return to_yaml(self.to_dict())
 
 
-def parse_recipe(text: str, *, origin: str = "recipe", overrides: Iterable[str] = ()) -> Recipe:
+def parse_recipe(text: str, *, origin: str = "recipe", overrides: Iterable[str | Override] = ()) -> Recipe:
     """Recipe from YAML text, with ``key.subkey=value`` overrides applied before it is checked.
+
+    Where an override chooses another method, the settings that `text` gives the method before are dropped.
 
     Raises
     ------
     RecipeError
         With the key, what it got and what it takes.
     """
+    return build(Recipe, _values(text, origin, overrides), origin)
+
+
+def used_overrides(text: str, origin: str, overrides: Iterable[str | Override]) -> tuple[Override, ...]:
+    """Those of the overrides that the recipe in `text` has a use for.
+
+    The others set what belongs to a method, or to a part, that this recipe does not use once all of them are applied,
+    such as ``loss.gamma=3`` where the loss is plain cross-entropy.
+    """
+    parsed = _parsed(overrides)
+    idle = idle_overrides(Recipe, _values(text, origin, parsed), parsed)
+    return tuple(override for override in parsed if override not in idle)
+
+
+def _values(text: str, origin: str, overrides: Iterable[str | Override]) -> dict[str, Any]:
     values = parse_yaml(text, origin)
-    for override in overrides:
-        _override(values, override)
-    return build(Recipe, values, origin)
+    apply_overrides(Recipe, values, _parsed(overrides))
+    return values
 
 
-def _override(values: dict[str, Any], override: str) -> None:
-    path, separator, text = override.partition("=")
-    keys = path.strip().split(".")
-    if not separator or not all(keys):
-        raise RecipeError(f"An override reads key=value or key.subkey=value, but got '{override}'.")
-    if keys == ["name"]:
-        raise RecipeError("A recipe's name cannot be overridden; copy the recipe and name the copy.")
-    inner = values
-    for key in keys[:-1]:
-        step = inner.setdefault(key, {})
-        if step is None:
-            step = inner[key] = {}
-        if not isinstance(step, dict):
-            raise RecipeError(f"'{override}': '{key}' holds the value {step!r} and has no keys below it.")
-        inner = step
-    inner[keys[-1]] = parse_yaml(f"value: {text}", f"override '{override}'")["value"]
+def _parsed(overrides: Iterable[str | Override]) -> list[Override]:
+    return [item if isinstance(item, Override) else Override.parse(item) for item in overrides]
 
 
 def _plain(part: Any) -> dict[str, Any]:

@@ -11,17 +11,15 @@ from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError, StoreError
 from chestxpert.evaluation.inference import route_again
 from chestxpert.evaluation.predictions import Predictions
-from chestxpert.models.classifier import Classifier
-from chestxpert.progress import SILENT, Progress, Tick
+from chestxpert.progress import SILENT, Progress
 from chestxpert.taxonomy import Taxonomy
 from chestxpert.training.checkpoints import Checkpoints, load_learned_state
 from chestxpert.training.engine import Engine
 from chestxpert.training.folder import CHECKPOINTS
-from chestxpert.training.loop import predict_batches
 from chestxpert.training.networks import NetworkKit
-from chestxpert.training.sources import Source
 from chestxpert.training.stored_run import StoredRun
 from chestxpert.training.task import FloatArray, sigmoid
+from chestxpert.training.tta import predict_logits
 
 
 def heads_of(run: StoredRun) -> list[tuple[str, int | Taxonomy]]:
@@ -60,9 +58,9 @@ def predict(run: StoredRun, dataset: Dataset, rows: npt.NDArray[np.int64], progr
     for name, head in heads_of(run):
         network = kit.classifier(kit.recipe, head, seed=0)
         load_learned_state(network, Checkpoints(run.folder / CHECKPOINTS, name).load_best())
-        source = kit.source(kit.recipe)
-        with progress.bar(f"predicting: network {name}", len(rows)) as tick:
-            logits.append(_logits(kit.engine.place(network), source, rows, kit.engine, tick))
+        source, views = kit.source(kit.recipe, rows), run.recipe.tta.views
+        with progress.bar(f"predicting: network {name}", len(rows) * (1 + views)) as tick:
+            logits.append(predict_logits(kit.engine.place(network), source, rows, kit.engine, views, tick))
     return _predictions(run, dataset, rows, np.concatenate(logits, axis=1))
 
 
@@ -84,7 +82,7 @@ def _kit(run: StoredRun, dataset: Dataset, progress: Progress) -> NetworkKit:
     if kit.describe_start()["dtype"] != start["dtype"]:
         kit = replace(kit, engine=Engine.create("bfloat16" if start["dtype"] == "bfloat16" else "float32"))
     kit = replace(kit, progress=progress)
-    if recipe.freeze and kit.feature_passes():  # of these images nothing but the plain view is needed
+    if recipe.freeze and kit.feature_passes():  # nothing is trained, so no image is needed in its training views
         kit = replace(kit, recipe=replace(recipe, views=0))
     return kit
 
@@ -98,15 +96,6 @@ def _check_backbone(run: StoredRun, found: str) -> None:
             f"'{run.recipe.weights}' now gives other weights ({found}) than it learnt with ({wanted}: "
             f"{backbone['source']}). Put those in place, and try again."
         )
-
-
-def _logits(network: Classifier, source: Source, rows: npt.NDArray[np.int64], engine: Engine, tick: Tick) -> FloatArray:
-    """(n, M) logits of the rows, batch after batch."""
-    parts = []
-    for part in predict_batches(network, source, rows, engine):
-        parts.append(part)
-        tick(len(part))
-    return np.concatenate(parts).astype(np.float64)
 
 
 def _predictions(run: StoredRun, dataset: Dataset, rows: npt.NDArray[np.int64], logits: FloatArray) -> Predictions:

@@ -33,6 +33,7 @@ def estimate_fine_tuning(recipes: Sequence[Recipe], kit: NetworkKit, steps: int 
             rows = training_rows(recipe, cohort, task.eligible, seed=0)
             trained += recipe.epochs * len(epoch_rows(recipe, task, rows, Epoch(1, recipe.epochs, 0, task.name)))
             evaluated += recipe.epochs * int(task.eligible[cohort.rows("val")].sum())
+            evaluated += (1 + recipe.tta.views) * (len(cohort.rows("val")) + len(cohort.rows("test")))
     train_rate, eval_rate = _rates(recipes[0], kit, steps)
     return trained / train_rate + evaluated / eval_rate
 

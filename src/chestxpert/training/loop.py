@@ -251,11 +251,11 @@ class Trainer:
 
 
 def predict_batches(
-    network: Classifier, source: Source, rows: IntArray, engine: Engine
+    network: Classifier, source: Source, rows: IntArray, engine: Engine, view: int = 0
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Logits of `rows`, batch after batch, in order."""
+    """Logits of `rows` in one view (0 is the plain image), batch after batch, in order."""
     network.eval()
-    for inputs, _ in source.eval_batches(rows, EVAL_BATCH):
+    for inputs, _ in source.eval_batches(rows, EVAL_BATCH, view):
         with torch.inference_mode(), engine.autocast():
             logits = source.forward(network, inputs)
         yield logits.float().cpu().numpy()

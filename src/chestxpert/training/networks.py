@@ -24,6 +24,8 @@ from chestxpert.training.features import (
     FeatureCache,
     FeatureJob,
     array_fingerprint,
+    averaged_features,
+    averaged_passes_needed,
     cached_features,
     passes_needed,
     weights_fingerprint,
@@ -175,9 +177,31 @@ class NetworkKit:
     def _feature_source(self) -> FeatureSource:
         return FeatureSource(self._features.plain, self._features.views, self.dataset.cohort.rows("train"), self.engine)
 
-    def source(self, recipe: Recipe) -> Source:
-        """Where the recipe's batches come from."""
-        return self._feature_source if recipe.freeze else self._pixel_source
+    def source(self, recipe: Recipe, predicted: IntArray | None = None) -> Source:
+        """Where the recipe's batches come from.
+
+        Parameters
+        ----------
+        predicted : int array of the cohort rows that predictions are made of; its val and test rows by default
+        """
+        if not recipe.freeze:
+            return self._pixel_source
+        if recipe.tta.views == 0:
+            return self._feature_source
+        cohort = self.dataset.cohort
+        rows = np.concatenate([cohort.rows("val"), cohort.rows("test")]) if predicted is None else predicted
+        return self._averaging_source(np.unique(rows), recipe.tta.views)
+
+    def _averaging_source(self, rows: IntArray, views: int) -> FeatureSource:
+        """The feature source with the views of `rows` (ascending) that predictions are averaged over."""
+        features, folder, job = self._features, self._feature_folder, self._feature_job
+        network = self.engine.place(self.classifier(self.recipe, 1, seed=0))
+        left = averaged_passes_needed(folder, job, rows, views)
+        progress = self.progress if left else SILENT  # a cascade asks once a network
+        with progress.bar("features of the views to average", left) as tick:
+            averaged = averaged_features(folder, job, network, self._pixel_source, rows, views, self.engine, tick)
+        train_rows = self.dataset.cohort.rows("train")
+        return FeatureSource(features.plain, features.views, train_rows, self.engine, averaged, rows)
 
     def classifier(self, recipe: Recipe, head: int | Taxonomy, seed: int) -> Classifier:
         """A new network with the backbone's weights and a head drawn from `seed`; its backbone fixed if frozen."""
@@ -207,22 +231,28 @@ class NetworkKit:
         seen = {id(p): p.numel() for network in networks for p in network.parameters()}
         return sum(seen.values())
 
-    def milliseconds_an_image(self, networks: list[Classifier], images: int = 32, repeats: int = 3) -> float:
-        """Time to predict one image, in a batch of `images`, through every network: the fastest of `repeats`."""
+    def milliseconds_an_image(
+        self, networks: list[Classifier], images: int = 32, repeats: int = 3, views: int = 0
+    ) -> float:
+        """Time to predict one image, in a batch of `images`, through every network: the fastest of `repeats`.
+
+        With `views`, so many augmented views of it are made and predicted too.
+        """
         rows = np.resize(np.arange(len(self.dataset.cohort)), images)
         times = []
         for _ in range(repeats + 1):  # the first one warms up
             self.engine.synchronise()
             started = time.perf_counter()
-            self._predict_once(networks, rows)
+            for view in range(1 + views):
+                self._predict_once(networks, rows, view)
             self.engine.synchronise()
             times.append(time.perf_counter() - started)
         return 1000.0 * min(times[1:]) / images
 
-    def _predict_once(self, networks: list[Classifier], rows: IntArray) -> None:
+    def _predict_once(self, networks: list[Classifier], rows: IntArray, view: int) -> None:
         features: dict[int, torch.Tensor] = {}
         with torch.inference_mode(), self.engine.autocast():
-            images = self._pixel_source.load(rows)
+            images = self._pixel_source.load_view(rows, view)
             for network in networks:
                 network.eval()
                 key = id(network.backbone)

@@ -43,6 +43,7 @@ from chestxpert.training.networks import NetworkKit
 from chestxpert.training.rows import training_rows
 from chestxpert.training.state import EpochLine, FitState
 from chestxpert.training.task import FloatArray, sigmoid, tasks_for
+from chestxpert.training.tta import predict_logits
 
 
 @dataclass(frozen=True)
@@ -170,12 +171,12 @@ def _train_networks(
             done = trainer.fit(kept, partial(_write_lines, out, tuple(lines)), tick)
         _write_lines(out, lines, done)
         lines += done.lines
-        logits.append(trainer.predict(evaluated).astype(np.float64))
+        logits.append(predict_logits(trainer.average.network, trainer.source, evaluated, kit.engine, recipe.tta.views))
         networks.append(trainer.network)
         cost["train_seconds"] += round(done.seconds, 3)
         cost["train_image_passes"] += done.image_passes
     cost["parameters"] = kit.count_parameters(networks)
-    cost["ms_per_image"] = round(kit.milliseconds_an_image(networks), 3)
+    cost["ms_per_image"] = round(kit.milliseconds_an_image(networks, views=recipe.tta.views), 3)
     write_json(out / COST, cost)
     return logits
 
