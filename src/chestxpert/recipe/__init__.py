@@ -4,19 +4,21 @@ Strict means: an unknown key, a value of the wrong type or out of range, and a k
 name the key and, where there is one, the key that was probably meant.
 """
 
-from chestxpert.recipe.catalogue import DRAWS, LOSSES, MIXES, ROUTINGS, Method
+from chestxpert.recipe.catalogue import DRAWS, LOSSES, MIXES, ROUTINGS, STAGES, Method
 from chestxpert.recipe.files import STUDY_RECIPES, builtin_recipes, head_comment, load_recipe, recipes_folder
 from chestxpert.recipe.parts import Augment, Head, Optimizer
 from chestxpert.recipe.recipe import Architecture, Recipe, parse_recipe
 from chestxpert.recipe.routing import Routing
 from chestxpert.recipe.sampling import Draw, Mix, Oversample, Sampling, Thin
 from chestxpert.recipe.selection import Chosen, Loss
+from chestxpert.recipe.stage import Stage
 
 __all__ = [
     "DRAWS",
     "LOSSES",
     "MIXES",
     "ROUTINGS",
+    "STAGES",
     "STUDY_RECIPES",
     "Architecture",
     "Augment",
@@ -31,6 +33,7 @@ __all__ = [
     "Recipe",
     "Routing",
     "Sampling",
+    "Stage",
     "Thin",
     "builtin_recipes",
     "head_comment",
