@@ -45,6 +45,12 @@ class Stage(Chosen):
         require(epochs == self.epochs, "stage.epochs is a whole number", epochs)
         require(self.draw is None or self.trains, "stage.draw draws the rows of crt and of unconditional", self.kind)
         require(self.tau is None or self.kind == "tau-norm", "stage.tau belongs to stage.kind tau-norm", self.kind)
+        require(
+            self.tau is not None or self.settings.get("bias") != 0,
+            "without its bias a logit keeps its sign whatever stage.tau is, so tau cannot be chosen by decisions: with "
+            "stage.bias 0, stage.tau is a number",
+            self.tau,
+        )
         require(self.tau is None or 0 <= self.tau <= 2, "stage.tau is an exponent of 0 to 2", self.tau)
 
     @property

@@ -48,8 +48,8 @@ def path_logits(logits: Tensor, parents: Parents) -> Tensor:
 class UnconditionalLoss(nn.Module):
     """Any loss on logits, asked about whole paths.
 
-    With `masked_bce` it is the unconditional loss of Chen et al. (see `path_logits`): with p the product along the path,
-    ``-(y log p + (1 - y) log(1 - p))``.
+    With `masked_bce` it is the unconditional loss of Chen et al. (see `path_logits`): with p the product along the
+    path, ``-(y log p + (1 - y) log(1 - p))``.
 
     Parameters
     ----------
