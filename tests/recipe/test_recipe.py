@@ -69,7 +69,7 @@ recipes = st.builds(
     | st.builds(
         Stage,
         kind=st.just("crt"),
-        settings=st.fixed_dictionaries({"epochs": st.integers(1, 50), "rate": st.floats(0.01, 9)}),
+        settings=st.fixed_dictionaries({"epochs": st.integers(1, 50).map(float), "rate": st.floats(0.01, 9)}),
         draw=st.none() | st.builds(Draw, kind=st.sampled_from(sorted(DRAWS))),
     ),
     routing=st.builds(Routing, temperature=st.sampled_from(["none", "fit"]))
@@ -280,7 +280,7 @@ def test_the_documentation_explains_every_key_and_no_other() -> None:
 def test_only_a_shared_network_has_whole_paths_to_train_on() -> None:
     stage = "stage.kind=unconditional"
     assert load_recipe("hierarchical-shared", [stage]).stage.epochs == 4
-    with pytest.raises(RecipeError, match="A cascade's networks are trained one after the other.*but got 'cascade'"):
+    with pytest.raises(RecipeError, match=r"A cascade's networks are trained one after the other.*but got 'cascade'"):
         load_recipe("hierarchical-cascade", [stage])
 
 

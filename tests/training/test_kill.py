@@ -94,25 +94,27 @@ def test_a_run_killed_in_any_rename_resumes_to_the_same_predictions(
 
 
 @pytest.mark.parametrize("kind", ["crt", "unconditional", "tau-norm"])
-def test_a_run_with_a_second_stage_killed_in_each_of_its_renames_ends_with_the_same_bytes(
+def test_a_run_killed_between_its_stages_or_in_the_second_ends_with_the_same_bytes(
     kind: str, tiny_dataset: Dataset, tiny_kit: NetworkKit, tmp_path: Path
 ) -> None:
-    """In either stage, and between them: what the first one left is needed until the second has begun."""
+    """What the first one left is needed until the second has stored an epoch of its own."""
     stage = Stage(kind, {} if kind == "tau-norm" else {"epochs": 2})
     optimizer = replace(tiny_kit.recipe.optimizer, average=0.5)
     recipe = replace(
         tiny_kit.recipe, name="staged", architecture="shared", epochs=2, freeze=True, head=Head((8,), (0.2,)),
         optimizer=optimizer, stage=stage,
     )  # fmt: skip
+    kit = replace(tiny_kit, recipe=recipe)
     with killed_in_rename(None, tmp_path / "whole") as files:
-        train_run(recipe, tiny_dataset, tmp_path / "whole")
+        train_run(recipe, tiny_dataset, tmp_path / "whole", kit=kit)
     assert files.count("shared.pt") == (2 if kind == "tau-norm" else 4)
-    for fatal in range(1, len(files) + 1):
+    begun = [number for number, name in enumerate(files, start=1) if name == "shared.pt"][1]  # the first stage's last
+    for fatal in (*range(begun, begun + 5), len(files) - 1):
         out = tmp_path / f"run-{fatal}"
         with pytest.raises(KeyboardInterrupt), killed_in_rename(fatal, out) as before:
-            train_run(recipe, tiny_dataset, out)
+            train_run(recipe, tiny_dataset, out, kit=kit)
         assert before == files[: fatal - 1]
-        train_run(recipe, tiny_dataset, out, resume=True)
+        train_run(recipe, tiny_dataset, out, kit=kit, resume=True)
         for name in ("predictions.parquet", "evaluation.json", "checkpoints/best/shared.safetensors"):
             assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), (fatal, name)
         assert lines(out) == lines(tmp_path / "whole")

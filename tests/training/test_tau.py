@@ -137,6 +137,28 @@ def test_of_a_flat_classifier_it_changes_neither_auroc_nor_average_precision(
     before, after = evidence + own, evidence / length**tau + bias * own
     assert np.array_equal(auroc(truth, before), auroc(truth, after), equal_nan=True)
     assert np.array_equal(average_precision(truth, before), average_precision(truth, after), equal_nan=True)
+    assert best_f1(truth, before) == best_f1(
+        truth, after
+    )  # so neither can decisions at thresholds chosen for each label
+
+
+def best_f1(truth: np.ndarray, scores: np.ndarray) -> list[float]:
+    """For each label, the best F1 that any threshold reaches, by trying all."""
+    return [
+        max(f1_score(held, column >= cut, zero_division=0.0) for cut in np.unique(column))
+        for held, column in zip(truth.T, scores.T, strict=True)
+    ]
+
+
+def test_decisions_at_one_half_can_change() -> None:
+    """Weights of length 0.2, a bias of -1: evidence of 0.6 for a finding is not enough, until it is divided by 0.2."""
+    head = StudyHead(1, 1, (), ())
+    with torch.no_grad():
+        head.out.weight.fill_(0.2)
+        head.out.bias.fill_(-1.0)
+    assert logits_of(head, np.array([[3.0]])).item() == pytest.approx(-0.4)
+    normalise_last(head, 1.0, 1.0)
+    assert logits_of(head, np.array([[3.0]])).item() == pytest.approx(2.0)
 
 
 def test_along_a_tree_it_can_change_the_order_of_images() -> None:

@@ -213,6 +213,8 @@ def test_what_cannot_be_learnt_depends_on_what_the_recipe_asks(tiny_dataset: Dat
     assert check_recipe(tiny_recipe("flat-basic"), hidden, seed=0) == ()
     not_learnt = check_recipe(tiny_recipe("hierarchical-shared"), hidden, seed=0)
     assert not_learnt == tuple(label for label in NIH15.labels if label in rare)
+    # Whole paths are asked about on images without a rare finding too.
+    assert check_recipe(tiny_recipe("hierarchical-unconditional"), hidden, seed=0) == ()
     with pytest.raises(RunError, match="leaves 0 training rows to network 'C'"):
         check_recipe(tiny_recipe("hierarchical-cascade"), hidden, seed=0)
 
