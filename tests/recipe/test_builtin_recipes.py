@@ -17,6 +17,7 @@ from chestxpert.recipe import (
     Oversample,
     Routing,
     Sampling,
+    Stage,
     Thin,
     Tta,
     builtin_recipes,
@@ -115,6 +116,20 @@ def test_other_trees_and_routings_differ_from_hierarchical_shared_by_that_alone(
         "hierarchical-gated": {"routing": Routing("gated", {"alpha": 0.5})},
     }.items():
         assert load_recipe(name) == replace(shared, name=name, **change)  # type: ignore[arg-type]
+
+
+def test_recipes_with_a_second_stage_take_as_many_epochs_as_those_without() -> None:
+    basic, shared = load_recipe("flat-basic"), load_recipe("hierarchical-shared")
+    crt = Stage("crt", {"epochs": 4, "rate": 1.0})
+    assert load_recipe("flat-crt") == replace(basic, name="flat-crt", epochs=8, stage=crt)
+    assert load_recipe("flat-tau-norm") == replace(basic, name="flat-tau-norm", stage=Stage("tau-norm", {"bias": 1.0}))
+    unconditional = Stage("unconditional", {"epochs": 4, "rate": 0.1})
+    assert load_recipe("hierarchical-unconditional") == replace(
+        shared, name="hierarchical-unconditional", epochs=8, stage=unconditional
+    )
+    for name in builtin_recipes():
+        recipe = load_recipe(name)
+        assert recipe.epochs + recipe.stage.epochs == basic.epochs, name
 
 
 def test_recipes_are_found_where_a_wheel_puts_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

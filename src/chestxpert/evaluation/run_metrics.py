@@ -27,6 +27,7 @@ def evaluate_run(
     taxonomy: Taxonomy,
     not_learnt: Sequence[str] = (),
     routing: Mapping[str, Any] | None = None,
+    stage: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """All metrics of one run on validation and test.
 
@@ -43,6 +44,8 @@ def evaluate_run(
         Labels that no training image could teach. They are measured as they are, and named beside the figures.
     routing : mapping, optional
         How the predictions were routed, as `inference.route_predictions` says.
+    stage : mapping, optional
+        What the second stage of training did to each network.
 
     Returns
     -------
@@ -50,7 +53,7 @@ def evaluate_run(
         Strict JSON values (undefined is None): ``thresholds``, and for ``val`` and ``test`` (test only if the
         cohort has such images) ``images``, ``patients``, ``metrics``, ``defined``, ``per_label``, ``levels`` and
         ``tree``; an entry of ``per_label`` has ``n_known`` where that is less than all images. ``taxonomy`` is the name
-        of the tree. ``not_learnt`` if there are any, ``routing`` if it is given.
+        of the tree. ``not_learnt`` if there are any, ``routing`` and ``stage`` if they are given.
 
     Raises
     ------
@@ -75,6 +78,8 @@ def evaluate_run(
         result["not_learnt"] = list(not_learnt)
     if routing is not None:
         result["routing"] = dict(routing)
+    if stage is not None:
+        result["stage"] = dict(stage)
     if operating.nodes is not None and predictions.taxonomy is not None:
         result["thresholds"]["nodes"] = _thresholds(predictions.taxonomy.nodes, operating.nodes)
     for split in ("val", "test"):

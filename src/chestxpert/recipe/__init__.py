@@ -4,7 +4,7 @@ Strict means: an unknown key, a value of the wrong type or out of range, and a k
 name the key and, where there is one, the key that was probably meant.
 """
 
-from chestxpert.recipe.catalogue import DRAWS, LOSSES, MIXES, ROUTINGS, Method
+from chestxpert.recipe.catalogue import DRAWS, LOSSES, MIXES, ROUTINGS, STAGES, Method
 from chestxpert.recipe.files import (
     STUDY_RECIPES,
     builtin_recipes,
@@ -19,12 +19,14 @@ from chestxpert.recipe.recipe import Architecture, Recipe, parse_recipe, used_ov
 from chestxpert.recipe.routing import Routing
 from chestxpert.recipe.sampling import Draw, Mix, Oversample, Sampling, Thin
 from chestxpert.recipe.selection import Chosen, Loss
+from chestxpert.recipe.stage import Stage
 
 __all__ = [
     "DRAWS",
     "LOSSES",
     "MIXES",
     "ROUTINGS",
+    "STAGES",
     "STUDY_RECIPES",
     "Architecture",
     "Augment",
@@ -40,6 +42,7 @@ __all__ = [
     "Recipe",
     "Routing",
     "Sampling",
+    "Stage",
     "Thin",
     "Tta",
     "builtin_recipes",

@@ -1,4 +1,4 @@
-"""What a recipe may choose from: losses, draws of training rows, mixes of images and routings, with their settings.
+"""What a recipe may choose from: losses, draws of training rows, mixes of images, second stages and routings.
 
 Nothing here loads a network library, so that a recipe is checked, and its methods are listed, at once. The functions
 themselves stand in `chestxpert.imbalance`; a test holds their keyword arguments against these tables.
@@ -155,4 +155,29 @@ ROUTINGS: Mapping[str, Method] = {
         "Redmon and Farhadi, YOLO9000, CVPR 2017, section 4; Chen et al., MIDL 2019, equation 1",
     ),
     "gated": Method("each finding's probability times (1 - P(No Finding))^alpha", settings={"alpha": 1.0}),
+}
+
+_EPOCHS, _RATE = (1.0, 10_000.0), (_TINY, _ANY)
+
+STAGES: Mapping[str, Method] = {
+    "none": Method("the network stays as its training left it"),
+    "crt": Method(
+        "the last layer is drawn anew and trained class-balanced, all before it stands still",
+        f"{_KANG}, section 4, classifier re-training (cRT)",
+        {"epochs": 4.0, "rate": 1.0},
+        {"epochs": _EPOCHS, "rate": _RATE},
+    ),
+    "tau-norm": Method(
+        "the last layer's weights are divided by a power of their length; nothing is trained",
+        f"{_KANG}, section 4, tau-normalized classifier",
+        {"bias": 1.0},
+        {"bias": (0.0, 1.0)},
+    ),
+    "unconditional": Method(
+        "all heads are trained on, on the probability of each node along its whole path",
+        "Chen et al., Deep hierarchical multi-label classification applied to chest X-ray abnormality taxonomies, "
+        "Medical Image Analysis 66, 2020; first in Chen et al., MIDL 2019",
+        {"epochs": 4.0, "rate": 0.1},
+        {"epochs": _EPOCHS, "rate": _RATE},
+    ),
 }

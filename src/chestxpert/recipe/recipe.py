@@ -14,6 +14,7 @@ from chestxpert.recipe.parts import Augment, Head, Optimizer, Tta
 from chestxpert.recipe.routing import Routing
 from chestxpert.recipe.sampling import Sampling
 from chestxpert.recipe.selection import Chosen, Loss
+from chestxpert.recipe.stage import Stage
 from chestxpert.strict_yaml import build, parse_yaml, to_yaml
 
 Architecture = Literal["flat", "cascade", "shared"]
@@ -52,6 +53,7 @@ class Recipe:
     loss: Loss = field(default_factory=Loss)
     augment: Augment = field(default_factory=Augment)
     optimizer: Optimizer = field(default_factory=Optimizer)
+    stage: Stage = field(default_factory=Stage)
     routing: Routing = field(default_factory=Routing)
     tta: Tta = field(default_factory=Tta)
 
@@ -75,6 +77,13 @@ class Recipe:
             not (self.freeze and mix is not None and mix.needs_images),
             f"freeze: true trains on features, which have no regions that sampling.mix could paste ({possible})",
             self.sampling.mix.kind,
+        )
+        require(
+            self.stage.kind != "unconditional" or self.architecture == "shared",
+            "stage.kind unconditional multiplies the probabilities along a path while it trains, for which one network "
+            "must give all of them: architecture: shared. A cascade's networks are trained one after the other, and a "
+            "flat network has no path",
+            self.architecture,
         )
 
     @property

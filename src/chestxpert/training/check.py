@@ -9,7 +9,8 @@ from chestxpert.imbalance.epochs import Epoch
 from chestxpert.imbalance.mixes import mix_function
 from chestxpert.recipe import Recipe
 from chestxpert.training.rows import epoch_rows, training_rows
-from chestxpert.training.task import tasks_for
+from chestxpert.training.stages import second_recipe, second_task
+from chestxpert.training.task import Task, tasks_for
 
 
 def check_recipe(recipe: Recipe, cohort: Cohort, seed: int) -> tuple[str, ...]:
@@ -27,7 +28,8 @@ def check_recipe(recipe: Recipe, cohort: Cohort, seed: int) -> tuple[str, ...]:
         For a taxonomy, finding or function that there is not, for a draw that cannot be drawn, and for a gate where
         there is no No Finding.
     RunError
-        For a network with fewer than two training rows.
+        For a network with fewer than two training rows, or without a validation row that its stage.tau could be chosen
+        by.
     """
     mix_function(recipe.sampling.mix)
     try:
@@ -50,8 +52,27 @@ def check_recipe(recipe: Recipe, cohort: Cohort, seed: int) -> tuple[str, ...]:
             )
     for task in tasks:
         epoch_rows(recipe, task, rows[task.name], Epoch(1, recipe.epochs, seed, task.name))
+    if recipe.stage.trains:
+        tasks = tuple(second_task(recipe, task, cohort, tree) for task in tasks)
+        rows = {task.name: training_rows(recipe, cohort, task.eligible, seed) for task in tasks}
+        for task in tasks:
+            epoch_rows(second_recipe(recipe), task, rows[task.name], Epoch(1, recipe.stage.epochs, seed, task.name))
+    if recipe.stage.kind == "tau-norm" and recipe.stage.tau is None:
+        _check_choice_of_tau(recipe, cohort, tasks)
     if cohort.all_known:
         return ()
+    # Whatever a first stage teaches, a second one asks too, on the same rows or more.
     untaught = {output for task in tasks for output in task.unlearnt(rows[task.name])}
     # The inner nodes of a tree need no look: a row that teaches a finding teaches every node above it too.
     return tuple(label for label in cohort.label_space.labels if label in untaught)
+
+
+def _check_choice_of_tau(recipe: Recipe, cohort: Cohort, tasks: tuple[Task, ...]) -> None:
+    validation = cohort.rows("val")
+    for task in tasks:
+        asked = validation[task.eligible[validation]]
+        if not (task.scored & task.scored_known)[asked].any():
+            raise RunError(
+                f"Recipe '{recipe.name}' chooses stage.tau on validation, where nothing that network '{task.name}' is "
+                "asked is known to hold. Set it, as in 'stage.tau=0.5', or use more data."
+            )

@@ -12,6 +12,7 @@ from chestxpert.imbalance.epochs import Epoch
 from chestxpert.recipe import Recipe
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.rows import epoch_rows, training_rows
+from chestxpert.training.stages import second_recipe, second_task
 from chestxpert.training.task import tasks_for
 
 
@@ -34,6 +35,15 @@ def estimate_fine_tuning(recipes: Sequence[Recipe], kit: NetworkKit, steps: int 
             trained += recipe.epochs * len(epoch_rows(recipe, task, rows, Epoch(1, recipe.epochs, 0, task.name)))
             evaluated += recipe.epochs * int(task.eligible[cohort.rows("val")].sum())
             evaluated += (1 + recipe.tta.views) * (len(cohort.rows("val")) + len(cohort.rows("test")))
+            if recipe.stage.trains:
+                asked, its = second_task(recipe, task, cohort, tree), second_recipe(recipe)
+                rows = training_rows(recipe, cohort, asked.eligible, seed=0)
+                seen = its.epochs * len(epoch_rows(its, asked, rows, Epoch(1, its.epochs, 0, task.name)))
+                evaluated += its.epochs * int(asked.eligible[cohort.rows("val")].sum())
+                if recipe.stage.kind == "crt":  # a pass through what stands still costs as much as predicting
+                    evaluated += seen
+                else:
+                    trained += seen
     train_rate, eval_rate = _rates(recipes[0], kit, steps)
     return trained / train_rate + evaluated / eval_rate
 

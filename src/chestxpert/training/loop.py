@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from chestxpert.errors import RunError
 from chestxpert.imbalance.batches import batch_count
 from chestxpert.imbalance.epochs import Epoch
 from chestxpert.imbalance.losses import LabelStats, build_loss
+from chestxpert.imbalance.losses.unconditional import UnconditionalLoss
 from chestxpert.imbalance.mixes import Examples
 from chestxpert.imbalance.weights import pos_weight, prior_logits
 from chestxpert.models.classifier import Classifier
@@ -30,7 +32,7 @@ from chestxpert.training.mixing import Mixer
 from chestxpert.training.rows import epoch_rows
 from chestxpert.training.schedule import build_optimizer, learning_rate_factor, set_learning_rate
 from chestxpert.training.sources import Source
-from chestxpert.training.state import FitState, epoch_line, epoch_score
+from chestxpert.training.state import EpochLine, FitState, Second, epoch_line, epoch_score
 from chestxpert.training.task import IntArray, Task
 
 EVAL_BATCH = 128
@@ -45,6 +47,7 @@ class Trainer:
     task, source : what is asked, and where its inputs come from
     train_rows, val_rows : int arrays of cohort rows; repeats in `train_rows` are copies
     recipe, seed, engine : how
+    second : of a second stage, which goes on with the weights that `network` has; `recipe` is the stage's own
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Trainer:
         recipe: Recipe,
         seed: int,
         engine: Engine,
+        second: Second | None = None,
     ) -> None:
         if len(train_rows) < 2:
             raise RunError(
@@ -65,12 +69,17 @@ class Trainer:
             )
         self.network, self.task, self.source = network, task, source
         self.train_rows, self.val_rows = train_rows, val_rows
-        self.recipe, self.seed, self.engine = recipe, seed, engine
-        self.loss = build_loss(recipe.loss, LabelStats.of(task.targets[train_rows], task.known[train_rows]))
+        self.recipe, self.seed, self.engine, self.second = recipe, seed, engine, second
+        # What a second stage draws is not what the first drew in its epoch of the same number.
+        self.stream = task.name if second is None else f"{task.name}/{second.kind}"
+        self.loss: nn.Module = build_loss(recipe.loss, LabelStats.of(task.targets[train_rows], task.known[train_rows]))
+        if task.parents is not None:
+            self.loss = UnconditionalLoss(self.loss, task.parents)
         self.loss.to(engine.device)
         self.weight = self._positive_weight()
         self.state = FitState()
-        self._start_at_prior()
+        if second is None or network.fixed:  # else its last layer has learnt already
+            self._start_at_prior()
         self.optimizer = build_optimizer(network, recipe.optimizer, self.loss)
         self.targets = torch.from_numpy(task.targets.astype(np.float32)).to(engine.device)
         self.known = torch.from_numpy(task.known).to(engine.device)
@@ -134,8 +143,7 @@ class Trainer:
             seconds = time.perf_counter() - started
             self.state.epoch = epoch
             self.state.seconds += seconds
-            validated = (val_loss, val_ap, val_auroc)
-            self.state.lines.append(epoch_line(self.task.name, epoch, train_loss, validated, self.optimizer, seconds))
+            self.state.lines.append(self._line(epoch, train_loss, (val_loss, val_ap, val_auroc), seconds))
             self._save_last(checkpoints)
             report(self.state)
         best = checkpoints.load_best()
@@ -151,12 +159,20 @@ class Trainer:
     def _give_up(self, epoch: int) -> None:
         """End training that diverged: with the best epoch so far, or with an error if there is none."""
         if self.state.best_epoch == 0:
+            where, rates = f"epoch {epoch}", "optimizer.lr and optimizer.head_lr"
+            if self.second is not None:
+                where, rates = f"{where} of stage '{self.second.kind}'", "stage.rate"
             raise RunError(
                 f"Recipe '{self.recipe.name}', seed {self.seed}, network '{self.task.name}': the loss is no number "
-                f"any more in epoch {epoch}. Try a lower optimizer.lr and optimizer.head_lr, optimizer.clip=1, "
-                "or precision=float32."
+                f"any more in {where}. Try a lower {rates}, optimizer.clip=1, or precision=float32."
             )
-        self.state.lines.append(epoch_line(self.task.name, epoch, math.nan, (math.nan,) * 3, self.optimizer, math.nan))
+        self.state.lines.append(self._line(epoch, math.nan, (math.nan,) * 3, math.nan))
+
+    def _line(self, epoch: int, loss: float, validated: tuple[float, float, float], seconds: float) -> EpochLine:
+        """Line of metrics.jsonl; epochs are counted on through both stages."""
+        number = epoch if self.second is None else self.second.after + epoch
+        line = epoch_line(self.task.name, number, loss, validated, self.optimizer, seconds)
+        return line if self.second is None else {**line, "stage": self.second.kind}
 
     def _train_epoch(self, epoch: int, tick: Tick) -> float:
         """One epoch of steps; returns the mean training loss."""
@@ -167,7 +183,7 @@ class Trainer:
         total = torch.zeros((), device=self.engine.device)
         self.network.train()
         self.loss.train()
-        with self.engine.seeded(stream_seed(self.seed, self.task.name, "dropout", epoch)):
+        with self.engine.seeded(stream_seed(self.seed, self.stream, "dropout", epoch)):
             drawn = self.source.train_batches(rows_drawn, self.recipe.batch_size, streams.torch_generator())
             for step, (inputs, rows) in enumerate(drawn):
                 self._set_rate((epoch - 1) * batches + step, self.recipe.epochs * batches)
@@ -178,7 +194,7 @@ class Trainer:
         return float(total) / batches
 
     def _epoch(self, number: int) -> Epoch:
-        return Epoch(number, self.recipe.epochs, self.seed, self.task.name)
+        return Epoch(number, self.recipe.epochs, self.seed, self.stream)
 
     def _draw(self, epoch: Epoch) -> IntArray:
         return epoch_rows(self.recipe, self.task, self.train_rows, epoch)

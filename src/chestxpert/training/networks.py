@@ -32,6 +32,7 @@ from chestxpert.training.features import (
 )
 from chestxpert.training.loop import Trainer
 from chestxpert.training.sources import FeatureSource, PixelSource, Source
+from chestxpert.training.state import Second
 from chestxpert.training.task import IntArray, Task
 
 
@@ -211,9 +212,18 @@ class NetworkKit:
         backbone = self.backbone if recipe.freeze else copy.deepcopy(self.backbone)
         return build_classifier(recipe, head, seed, backbone)
 
-    def trainer(self, recipe: Recipe, task: Task, train_rows: IntArray, seed: int) -> Trainer:
-        """Everything in place to train `task`."""
-        network = self.classifier(recipe, task.head, stream_seed(seed, task.name, "weights"))
+    def trainer(
+        self,
+        recipe: Recipe,
+        task: Task,
+        train_rows: IntArray,
+        seed: int,
+        network: Classifier | None = None,
+        second: Second | None = None,
+    ) -> Trainer:
+        """Everything in place to train `task`: a new network, or in a `second` stage the one that the first left."""
+        if network is None:
+            network = self.classifier(recipe, task.head, stream_seed(seed, task.name, "weights"))
         validation = self.dataset.cohort.rows("val")
         return Trainer(
             network=self.engine.place(network),
@@ -224,6 +234,7 @@ class NetworkKit:
             recipe=recipe,
             seed=seed,
             engine=self.engine,
+            second=second,
         )
 
     def count_parameters(self, networks: list[Classifier]) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,21 +27,21 @@ from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe
 from chestxpert.taxonomy import Taxonomy
 from chestxpert.training.check import check_recipe
-from chestxpert.training.checkpoints import Checkpoints
 from chestxpert.training.environment import describe_environment
 from chestxpert.training.folder import (
     CHECKPOINTS,
     COST,
     ENVIRONMENT,
     EVALUATION,
+    FIRST,
     METRICS,
     PREDICTIONS,
     RECIPE,
     is_complete,
 )
 from chestxpert.training.networks import NetworkKit
-from chestxpert.training.rows import training_rows
-from chestxpert.training.state import EpochLine, FitState
+from chestxpert.training.stages import fit_network
+from chestxpert.training.state import EpochLine
 from chestxpert.training.task import FloatArray, sigmoid, tasks_for
 from chestxpert.training.tta import predict_logits
 
@@ -94,7 +94,8 @@ def train_run(
         if not is_complete(out):
             _finish_run(recipe, dataset, tree, out, seed, kit, progress, not_learnt)
         # Only needed to go on, and several times the size of the weights.
-        shutil.rmtree(out / CHECKPOINTS / "last", ignore_errors=True)
+        for passing in ("last", FIRST):
+            shutil.rmtree(out / CHECKPOINTS / passing, ignore_errors=True)
     return RunResult(out, json.loads((out / EVALUATION).read_text(encoding="utf-8")))
 
 
@@ -112,12 +113,13 @@ def _finish_run(
     if not_learnt:
         names = ", ".join(not_learnt)
         progress.note(f"{recipe.name} seed {seed}: the labels of no training image can teach {names}")
-    logits = _train_networks(recipe, dataset, tree, out, seed, kit, progress)
+    logits, stages = _train_networks(recipe, dataset, tree, out, seed, kit, progress)
     predictions, routing = route_predictions(
         _predictions(recipe, dataset, tree, logits), dataset.cohort, recipe.routing
     )
     predictions.save(out / PREDICTIONS)
-    write_json(out / EVALUATION, evaluate_run(predictions, dataset.cohort, tree, not_learnt, routing))
+    stage = None if recipe.stage.kind == "none" else {"kind": recipe.stage.kind, "networks": stages}
+    write_json(out / EVALUATION, evaluate_run(predictions, dataset.cohort, tree, not_learnt, routing, stage))
 
 
 def read_environment(out: Path) -> dict[str, Any]:
@@ -153,37 +155,37 @@ def _check_same_run(out: Path, recipe: Recipe, stored: dict[str, Any], environme
 
 def _train_networks(
     recipe: Recipe, dataset: Dataset, tree: Taxonomy, out: Path, seed: int, kit: NetworkKit, progress: Progress
-) -> list[FloatArray]:
-    """Train the recipe's networks one after the other; returns each one's logits on the val and test rows."""
+) -> tuple[list[FloatArray], dict[str, Mapping[str, Any]]]:
+    """Train the recipe's networks one after the other.
+
+    Returns each one's logits on the val and test rows, and what there is to say of their second stages.
+    """
     cohort = dataset.cohort
     evaluated = np.concatenate([cohort.rows("val"), cohort.rows("test")])
     logits: list[FloatArray] = []
     lines: list[EpochLine] = []
     cost: dict[str, float] = {"parameters": 0, "train_seconds": 0.0, "train_image_passes": 0, "ms_per_image": 0.0}
     networks = []
+    stages: dict[str, Mapping[str, Any]] = {}
     for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known()):
-        rows = training_rows(recipe, cohort, task.eligible, seed)
-        trainer = kit.trainer(recipe, task, rows, seed)
-        kept = Checkpoints(out / CHECKPOINTS, task.name)
-        trainer.resume(kept)
-        left = trainer.rows_per_epoch * (recipe.epochs - trainer.state.epoch)
-        with progress.bar(f"{recipe.name} seed {seed}: network {task.name}", left) as tick:
-            done = trainer.fit(kept, partial(_write_lines, out, tuple(lines)), tick)
-        _write_lines(out, lines, done)
+        report = partial(_write_lines, out, tuple(lines))
+        done = fit_network(kit, recipe, task, tree, out / CHECKPOINTS, seed, report, progress)
         lines += done.lines
-        logits.append(predict_logits(trainer.average.network, trainer.source, evaluated, kit.engine, recipe.tta.views))
-        networks.append(trainer.network)
+        network, source = done.trainer.average.network, done.trainer.source
+        logits.append(predict_logits(network, source, evaluated, kit.engine, recipe.tta.views))
+        networks.append(done.trainer.network)
+        stages[task.name] = done.record
         cost["train_seconds"] += round(done.seconds, 3)
         cost["train_image_passes"] += done.image_passes
     cost["parameters"] = kit.count_parameters(networks)
     cost["ms_per_image"] = round(kit.milliseconds_an_image(networks, views=recipe.tta.views), 3)
     write_json(out / COST, cost)
-    return logits
+    return logits, stages
 
 
-def _write_lines(out: Path, before: Sequence[EpochLine], state: FitState) -> None:
-    """Write metrics.jsonl: the networks trained before, and the one that `state` belongs to."""
-    write_text(out / METRICS, "".join(json.dumps(line, allow_nan=False) + "\n" for line in [*before, *state.lines]))
+def _write_lines(out: Path, before: Sequence[EpochLine], lines: Sequence[EpochLine]) -> None:
+    """Write metrics.jsonl: the `lines` of the network that is trained, after those of the networks trained before."""
+    write_text(out / METRICS, "".join(json.dumps(line, allow_nan=False) + "\n" for line in [*before, *lines]))
 
 
 def _predictions(recipe: Recipe, dataset: Dataset, tree: Taxonomy, logits: list[FloatArray]) -> Predictions:
