@@ -5,6 +5,7 @@ name the key and, where there is one, the key that was probably meant.
 """
 
 from chestxpert.recipe.catalogue import DRAWS, LOSSES, MIXES, ROUTINGS, Method
+from chestxpert.recipe.decisions import DecisionSettings
 from chestxpert.recipe.files import STUDY_RECIPES, builtin_recipes, head_comment, load_recipe, recipes_folder
 from chestxpert.recipe.parts import Augment, Head, Optimizer
 from chestxpert.recipe.recipe import Architecture, Recipe, parse_recipe
@@ -21,6 +22,7 @@ __all__ = [
     "Architecture",
     "Augment",
     "Chosen",
+    "DecisionSettings",
     "Draw",
     "Head",
     "Loss",
