@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-import time
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from chestxpert.dataset import Dataset
 from chestxpert.models.backbones import Backbone, create_backbone
@@ -121,6 +119,11 @@ class NetworkKit:
         }
 
     @cached_property
+    def backbone_times(self) -> dict[int, float]:
+        """Seconds that the backbone takes for so many images, as far as they are measured (`price.backbone_seconds`)."""
+        return {}
+
+    @cached_property
     def _backbone_fingerprint(self) -> str:
         return weights_fingerprint(self.backbone)
 
@@ -129,7 +132,8 @@ class NetworkKit:
         return self.dataset.pixel_rows(self.dataset.cohort.table["image_id"].to_numpy())
 
     @cached_property
-    def _pixel_source(self) -> PixelSource:
+    def pixels(self) -> PixelSource:
+        """Images of the store, by row of the cohort."""
         return PixelSource(self.store.pixels, self._store_rows, self.recipe.augment, self.engine)
 
     @cached_property
@@ -164,7 +168,7 @@ class NetworkKit:
                 self._feature_folder,
                 self._feature_job,
                 network,
-                self._pixel_source,
+                self.pixels,
                 np.arange(len(cohort)),
                 train_rows,
                 self.engine,
@@ -177,7 +181,7 @@ class NetworkKit:
 
     def source(self, recipe: Recipe) -> Source:
         """Where the recipe's batches come from."""
-        return self._feature_source if recipe.freeze else self._pixel_source
+        return self._feature_source if recipe.freeze else self.pixels
 
     def classifier(self, recipe: Recipe, head: int | Taxonomy, seed: int) -> Classifier:
         """A new network with the backbone's weights and a head drawn from `seed`; its backbone fixed if frozen."""
@@ -201,31 +205,3 @@ class NetworkKit:
             seed=seed,
             engine=self.engine,
         )
-
-    def count_parameters(self, networks: list[Classifier]) -> int:
-        """Numbers that a prediction needs; a backbone that several networks share counts once."""
-        seen = {id(p): p.numel() for network in networks for p in network.parameters()}
-        return sum(seen.values())
-
-    def milliseconds_an_image(self, networks: list[Classifier], images: int = 32, repeats: int = 3) -> float:
-        """Time to predict one image, in a batch of `images`, through every network: the fastest of `repeats`."""
-        rows = np.resize(np.arange(len(self.dataset.cohort)), images)
-        times = []
-        for _ in range(repeats + 1):  # the first one warms up
-            self.engine.synchronise()
-            started = time.perf_counter()
-            self._predict_once(networks, rows)
-            self.engine.synchronise()
-            times.append(time.perf_counter() - started)
-        return 1000.0 * min(times[1:]) / images
-
-    def _predict_once(self, networks: list[Classifier], rows: IntArray) -> None:
-        features: dict[int, torch.Tensor] = {}
-        with torch.inference_mode(), self.engine.autocast():
-            images = self._pixel_source.load(rows)
-            for network in networks:
-                network.eval()
-                key = id(network.backbone)
-                if key not in features:
-                    features[key] = network.forward_features(network.normalise(images))
-                network.forward_head(features[key])

@@ -67,9 +67,7 @@ def positive_weight(parts: Sequence[LossPart], task: Task, rows: IntArray) -> to
     return torch.from_numpy(weight)
 
 
-def weight_after(
-    weight: torch.Tensor | None, parts: Sequence[LossPart], epochs: int, done: int
-) -> torch.Tensor | None:
+def weight_after(weight: torch.Tensor | None, parts: Sequence[LossPart], epochs: int, done: int) -> torch.Tensor | None:
     """Weight of positives in the epoch after `done` of `epochs`: 1 where it is deferred yet, None where all of it is."""
     weighted = [part for part in parts if part.settings.pos_weight != "none"]
     waiting = [part for part in weighted if done < part.unweighted_epochs(epochs)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,12 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from chestxpert.cohort.table import Cohort
 from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
+from chestxpert.evaluation.early_exit import EarlyExit
 from chestxpert.evaluation.inference import route_predictions
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.run_metrics import evaluate_run
+from chestxpert.evaluation.scored import Operating
 from chestxpert.files import begin_or_go_on, removed_if_left_empty, sweep_parts, write_json, write_text
 from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
@@ -39,7 +42,9 @@ from chestxpert.training.folder import (
     RECIPE,
     is_complete,
 )
+from chestxpert.training.kits import Kits
 from chestxpert.training.networks import NetworkKit
+from chestxpert.training.price import Reader, count_parameters, price
 from chestxpert.training.rows import training_rows
 from chestxpert.training.state import EpochLine, FitState
 from chestxpert.training.task import FloatArray, sigmoid, tasks_for
@@ -60,7 +65,7 @@ def train_run(
     *,
     seed: int = 0,
     resume: bool = False,
-    kit: NetworkKit | None = None,
+    kit: NetworkKit | Kits | None = None,
     progress: Progress = SILENT,
 ) -> RunResult:
     """Train, predict and evaluate one recipe.
@@ -69,7 +74,8 @@ def train_run(
     ----------
     recipe, dataset, seed : what decides the result; the same three on the same machine give the same predictions
     out : a new folder, or with `resume` one that an interrupted call left
-    kit : backbone and features shared with other runs of a study; None makes them
+    kit : backbones and features shared with other runs of a study, or the one of every network that does not name a
+        backbone of its own; None makes them
 
     Raises
     ------
@@ -82,16 +88,16 @@ def train_run(
     busy = f"Another process is working on {out} right now. Wait for it, or choose another --out."
     with removed_if_left_empty(out), locked(out, busy):
         sweep_parts(out)
-        begun_with = None if stored is None else stored["start"]["backbone"]
-        kit = kit or NetworkKit.create(recipe, dataset, progress, backbone_name=begun_with)
-        environment = describe_environment(dataset, kit, seed) | {"taxonomy": tree.to_dict()}
+        shelf = Kits.around(kit, recipe) if isinstance(kit, NetworkKit) else kit or Kits(dataset, progress)
+        kits = shelf.of_networks(recipe, tree, None if stored is None else stored["start"])
+        environment = describe_environment(dataset, kits, seed) | {"taxonomy": tree.to_dict()}
         if stored is None:
             write_text(out / RECIPE, recipe.to_yaml())
             write_json(out / ENVIRONMENT, environment)
         else:
             _check_same_run(out, recipe, stored, environment)
         if not is_complete(out):
-            _finish_run(recipe, dataset, tree, out, seed, kit, progress, not_learnt)
+            _finish_run(recipe, dataset, tree, out, seed, kits, progress, not_learnt)
         # Only needed to go on, and several times the size of the weights.
         shutil.rmtree(out / CHECKPOINTS / "last", ignore_errors=True)
     return RunResult(out, json.loads((out / EVALUATION).read_text(encoding="utf-8")))
@@ -103,7 +109,7 @@ def _finish_run(
     tree: Taxonomy,
     out: Path,
     seed: int,
-    kit: NetworkKit,
+    kits: Mapping[str, NetworkKit],
     progress: Progress,
     not_learnt: Sequence[str],
 ) -> None:
@@ -111,11 +117,12 @@ def _finish_run(
     if not_learnt:
         names = ", ".join(not_learnt)
         progress.note(f"{recipe.name} seed {seed}: the labels of no training image can teach {names}")
-    logits = _train_networks(recipe, dataset, tree, out, seed, kit, progress)
+    logits, readers, cost = _train_networks(recipe, dataset, tree, out, seed, kits, progress)
     predictions, routing = route_predictions(
         _predictions(recipe, dataset, tree, logits), dataset.cohort, recipe.routing
     )
     predictions.save(out / PREDICTIONS)
+    write_json(out / COST, cost | _price(recipe, dataset.cohort, predictions, routing, readers))
     write_json(out / EVALUATION, evaluate_run(predictions, dataset.cohort, tree, not_learnt, routing))
 
 
@@ -151,18 +158,27 @@ def _check_same_run(out: Path, recipe: Recipe, stored: dict[str, Any], environme
 
 
 def _train_networks(
-    recipe: Recipe, dataset: Dataset, tree: Taxonomy, out: Path, seed: int, kit: NetworkKit, progress: Progress
-) -> list[FloatArray]:
-    """Train the recipe's networks one after the other; returns each one's logits on the val and test rows."""
+    recipe: Recipe,
+    dataset: Dataset,
+    tree: Taxonomy,
+    out: Path,
+    seed: int,
+    kits: Mapping[str, NetworkKit],
+    progress: Progress,
+) -> tuple[list[FloatArray], dict[str, Reader], dict[str, float]]:
+    """Train the recipe's networks one after the other.
+
+    Returns each one's logits on the val and test rows, each one itself, and what training all of them cost.
+    """
     cohort = dataset.cohort
     evaluated = np.concatenate([cohort.rows("val"), cohort.rows("test")])
     logits: list[FloatArray] = []
     lines: list[EpochLine] = []
-    cost: dict[str, float] = {"parameters": 0, "train_seconds": 0.0, "train_image_passes": 0, "ms_per_image": 0.0}
-    networks = []
+    cost: dict[str, float] = {"parameters": 0, "train_seconds": 0.0, "train_image_passes": 0}
+    readers: dict[str, Reader] = {}
     for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known()):
-        rows = training_rows(recipe, cohort, task.eligible, seed)
-        trainer = kit.trainer(recipe, task, rows, seed)
+        own, kit = recipe.network(task.name), kits[task.name]
+        trainer = kit.trainer(own, task, training_rows(own, cohort, task.eligible, seed), seed)
         kept = Checkpoints(out / CHECKPOINTS, task.name)
         trainer.resume(kept)
         left = trainer.rows_per_epoch * (recipe.epochs - trainer.state.epoch)
@@ -171,13 +187,28 @@ def _train_networks(
         _write_lines(out, lines, done)
         lines += done.lines
         logits.append(trainer.predict(evaluated).astype(np.float64))
-        networks.append(trainer.network)
+        readers[task.name] = Reader(trainer.network, kit, trainer.source)
         cost["train_seconds"] += round(done.seconds, 3)
         cost["train_image_passes"] += done.image_passes
-    cost["parameters"] = kit.count_parameters(networks)
-    cost["ms_per_image"] = round(kit.milliseconds_an_image(networks), 3)
-    write_json(out / COST, cost)
-    return logits
+    cost["parameters"] = count_parameters(reader.network for reader in readers.values())
+    return logits, readers, cost
+
+
+def _price(
+    recipe: Recipe,
+    cohort: Cohort,
+    predictions: Predictions,
+    routing: Mapping[str, Any] | None,
+    readers: Mapping[str, Reader],
+) -> dict[str, Any]:
+    """What it costs to read a test image (a validation image, where there are no others)."""
+    split = "test" if len(cohort.rows("test")) else "val"
+    _, given = predictions.align(cohort, split)
+    nodes, tree = Operating.choose(predictions, cohort).nodes, predictions.taxonomy
+    if recipe.architecture != "cascade" or given is None or nodes is None or tree is None:
+        return price(readers, cohort.rows(split), None, None)
+    exit = EarlyExit(tree, nodes.values, routing)
+    return price(readers, cohort.rows(split), exit, exit.route_again(given))
 
 
 def _write_lines(out: Path, before: Sequence[EpochLine], state: FitState) -> None:

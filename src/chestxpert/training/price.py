@@ -1,0 +1,169 @@
+"""Price: what it takes to read one image with the networks of a run, all of them or with early exit.
+
+Times are the fastest of a few repeats on one batch of images. Where the backbone is trained, the run's own networks
+are timed whole. Where it is fixed, the runs of a study share it: its part is timed once for each kit and number of
+images, the heads' part for each run, and the two are added. Nothing of a backbone's time depends on which run asks it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from chestxpert.evaluation.early_exit import EarlyExit, EarlyRouting, typical_rows
+from chestxpert.evaluation.metrics import BoolArray
+from chestxpert.models.classifier import Classifier
+from chestxpert.training.networks import NetworkKit
+from chestxpert.training.sources import Source
+from chestxpert.training.task import IntArray
+
+IMAGES = 32
+"""Images of the batch that is timed."""
+
+REPEATS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """One trained network, the kit it stands on, and where its inputs come from: images, or features."""
+
+    network: Classifier
+    kit: NetworkKit
+    source: Source
+
+    def inputs(self, rows: IntArray) -> torch.Tensor:
+        """Inputs (B, ...) of cohort rows (B,), unchanged and on the device."""
+        return next(self.source.eval_batches(rows, len(rows)))[0]
+
+    def logits(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(B, M) logits, brought to the host as a prediction is."""
+        with self.kit.engine.autocast():
+            return self.source.forward(self.network, inputs).float().cpu()
+
+
+Readers = Mapping[str, Reader]
+"""By network, in the order of training."""
+
+Inputs = Callable[[], Mapping[str, torch.Tensor]]
+"""Gives every network its inputs."""
+
+
+def price(readers: Readers, rows: IntArray, exit: EarlyExit | None, routed: EarlyRouting | None) -> dict[str, Any]:
+    """What cost.json says of reading an image.
+
+    Parameters
+    ----------
+    readers : by network
+    rows : (N,) array of cohort rows that the price is to stand for
+    exit, routed : of a cascade: how it is routed, and what that asked of the rows. None where one network answers
+        everything, so that there is nothing to leave out.
+
+    Returns
+    -------
+    dict
+        ``ms_per_image``; ``image_passes_per_image``, how many networks are asked of each image; the same two with early
+        exit, under ``early_exit_``; and for a cascade ``asked``, the share of the images that each network is asked of.
+    """
+    asked = np.ones((len(rows), 1), dtype=np.bool_) if routed is None else routed.asked
+    batch = rows[typical_rows(asked, IMAGES)]
+    for reader in readers.values():
+        reader.network.eval()
+    fixed = all(reader.network.frozen for reader in readers.values())
+    with torch.inference_mode():
+        whole, early = (_fixed_seconds if fixed else _trained_seconds)(readers, batch, exit)
+    shares = {} if routed is None or exit is None else routed.shares(exit.tree)
+    return {
+        "ms_per_image": _milliseconds(whole),
+        "image_passes_per_image": len(readers),
+        "early_exit_ms_per_image": _milliseconds(early),
+        "early_exit_image_passes_per_image": round(float(asked.sum(axis=1).mean()), 4),
+        **({"asked": {name: round(share, 4) for name, share in shares.items()}} if shares else {}),
+    }
+
+
+def _milliseconds(seconds: float) -> float:
+    """A batch's seconds as milliseconds an image."""
+    return round(1000.0 * seconds / IMAGES, 3)
+
+
+def _trained_seconds(readers: Readers, rows: IntArray, exit: EarlyExit | None) -> tuple[float, float]:
+    """Seconds to read `rows` with all networks, and with early exit, loading the images included."""
+    first = next(iter(readers.values()))
+
+    def inputs() -> Mapping[str, torch.Tensor]:
+        return dict.fromkeys(readers, first.inputs(rows))  # all networks of a run see images of one size
+
+    whole, early, _ = _timed(readers, inputs, exit)
+    return whole, early
+
+
+def _fixed_seconds(readers: Readers, rows: IntArray, exit: EarlyExit | None) -> tuple[float, float]:
+    """The same of heads on fixed backbones: the heads' time, and that of each backbone for the images it is shown."""
+    on_kit = {id(reader.kit): reader for reader in readers.values()}
+    features = {kit: reader.inputs(rows) for kit, reader in on_kit.items()}
+    inputs = {name: features[id(reader.kit)] for name, reader in readers.items()}
+    whole, early, asked = _timed(readers, lambda: inputs, exit)
+    for kit, reader in on_kit.items():
+        places = [place for place, other in enumerate(readers.values()) if id(other.kit) == kit]
+        whole += backbone_seconds(reader, len(rows))
+        shown = len(rows) if asked is None else int(asked[:, places].any(axis=1).sum())
+        early += backbone_seconds(reader, shown)
+    return whole, early
+
+
+def _timed(readers: Readers, inputs: Inputs, exit: EarlyExit | None) -> tuple[float, float, BoolArray | None]:
+    """Seconds with all networks and with early exit, and what that asked."""
+    engine = next(iter(readers.values())).kit.engine
+
+    def all_networks() -> None:
+        for name, given in inputs().items():
+            readers[name].logits(given)
+
+    def with_exit() -> EarlyRouting:
+        assert exit is not None
+        given = inputs()
+        return exit.route(IMAGES, lambda name, at: readers[name].logits(given[name][torch.from_numpy(at)]))
+
+    whole = fastest(all_networks, engine.synchronise)
+    if exit is None:
+        return whole, whole, None
+    return whole, fastest(with_exit, engine.synchronise), with_exit().asked
+
+
+def backbone_seconds(reader: Reader, images: int) -> float:
+    """Seconds in which a kit's backbone reads `images` images from the store; measured once."""
+    kit, network, known = reader.kit, reader.network, reader.kit.backbone_times
+    if images == 0:
+        return 0.0
+    if images not in known:
+        rows = np.resize(np.arange(len(kit.dataset.cohort)), images)
+
+        def read() -> None:
+            with kit.engine.autocast():
+                network.forward_features(network.normalise(kit.pixels.load(rows)))
+
+        known[images] = fastest(read, kit.engine.synchronise)
+    return known[images]
+
+
+def fastest(work: Callable[[], object], wait: Callable[[], None]) -> float:
+    """Seconds of the fastest of `REPEATS`, after one that warms up; `wait` returns when all work is done."""
+    times = []
+    for _ in range(REPEATS + 1):
+        wait()
+        started = time.perf_counter()
+        work()
+        wait()
+        times.append(time.perf_counter() - started)
+    return min(times[1:])
+
+
+def count_parameters(networks: Iterable[Classifier]) -> int:
+    """Numbers that a prediction needs; a backbone that several networks share counts once."""
+    seen = {id(p): p.numel() for network in networks for p in network.parameters()}
+    return sum(seen.values())
