@@ -105,7 +105,7 @@ class EarlyExit:
         return route_early(self.tree, self.thresholds, images, ask)
 
     def route_again(self, conditionals: FloatArray) -> EarlyRouting:
-        """What is asked and decided of N images, from their (N, M) answers to all questions as predictions hold them."""
+        """What is asked and decided of N images, from their (N, M) conditionals as predictions hold them."""
         columns = self.tree.columns
         return route_early(
             self.tree, self.thresholds, len(conditionals), lambda name, rows: conditionals[rows, columns(name)]

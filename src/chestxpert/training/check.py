@@ -28,8 +28,8 @@ def check_recipe(recipe: Recipe, cohort: Cohort, seed: int) -> tuple[str, ...]:
     Raises
     ------
     RecipeError
-        For a taxonomy, decision, finding or function that there is not, for a draw that cannot be drawn, and for a gate where
-        there is no No Finding.
+        For a taxonomy, decision, finding or function that there is not, for a draw that cannot be drawn, and for a gate
+        where there is no No Finding.
     RunError
         For a network with fewer than two training rows.
     """
@@ -69,10 +69,10 @@ def _check_decisions(recipe: Recipe, tree: Taxonomy) -> None:
     names = [decision.name for decision in tree.decisions]
     for name in recipe.decisions:
         if name not in names:
-            below = [decision.name for decision in tree.decisions if decision.parent == name]
-            near = (
-                below or difflib.get_close_matches(name.upper(), names, n=1) or difflib.get_close_matches(name, names)
-            )
+            near = [other for other in names if other.casefold() == name.casefold()]
+            # Somebody may have named the node that the decision is made at.
+            near += [decision.name for decision in tree.decisions if decision.parent == name]
+            near += difflib.get_close_matches(name, names, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             raise RecipeError(
                 f"Recipe '{recipe.name}' has settings for a decision '{name}', but the tree '{tree.name}' makes "

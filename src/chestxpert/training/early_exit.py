@@ -24,9 +24,9 @@ def decide_early(
 ) -> EarlyRouting:
     """Decisions of a cascade by hard routing, with the thresholds that the run chose on its own validation images.
 
-    They are what ``tree.route`` makes of `predict`'s conditional probabilities, but for rounding: a network's last digits
-    depend a little on which images share a batch, so an image within rounding of a threshold may fall to its other side.
-    A network that no image reaches is not even loaded.
+    They are what ``tree.route`` makes of `predict`'s conditional probabilities, but for rounding: a network's last
+    digits depend a little on which images share a batch, so an image that lies within rounding of a threshold may
+    fall to the other side of it. A network that no image reaches is not even loaded.
 
     Parameters
     ----------

@@ -92,5 +92,13 @@ def start_of(starts: Mapping[str, Any], network: str) -> Mapping[str, Any]:
     return found
 
 
+def each_start(starts: Mapping[str, Any]) -> dict[str, Any]:
+    """What `describe_starts` said, a value an entry: those of a network end in its name."""
+    flat = {key: value for key, value in starts.items() if key != "networks"}
+    for name, start in starts.get("networks", {}).items():
+        flat |= {f"{key} of network {name}": value for key, value in start.items()}
+    return flat
+
+
 def _one(kits: Mapping[str, NetworkKit]) -> bool:
     return len({id(kit) for kit in kits.values()}) == 1

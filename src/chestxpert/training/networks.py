@@ -120,7 +120,7 @@ class NetworkKit:
 
     @cached_property
     def backbone_times(self) -> dict[int, float]:
-        """Seconds that the backbone takes for so many images, as far as they are measured (`price.backbone_seconds`)."""
+        """Seconds that the backbone takes for so many images, as far as measured (`price.backbone_seconds`)."""
         return {}
 
     @cached_property

@@ -68,7 +68,7 @@ def positive_weight(parts: Sequence[LossPart], task: Task, rows: IntArray) -> to
 
 
 def weight_after(weight: torch.Tensor | None, parts: Sequence[LossPart], epochs: int, done: int) -> torch.Tensor | None:
-    """Weight of positives in the epoch after `done` of `epochs`: 1 where it is deferred yet, None where all of it is."""
+    """Weight of positives in the epoch after `done` of `epochs`: 1 where it is still deferred, None where all is."""
     weighted = [part for part in parts if part.settings.pos_weight != "none"]
     waiting = [part for part in weighted if done < part.unweighted_epochs(epochs)]
     if weight is None or len(waiting) == len(weighted):

@@ -42,7 +42,7 @@ from chestxpert.training.folder import (
     RECIPE,
     is_complete,
 )
-from chestxpert.training.kits import Kits
+from chestxpert.training.kits import Kits, each_start
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.price import Reader, count_parameters, price
 from chestxpert.training.rows import training_rows
@@ -147,8 +147,10 @@ def _check_same_run(out: Path, recipe: Recipe, stored: dict[str, Any], environme
             f"{out} holds a run down another tree than '{recipe.taxonomy}' is now: compare 'taxonomy' in its "
             f"{ENVIRONMENT}. Put the tree back as it was, or choose another --out."
         )
-    was = {"seed": stored.get("seed"), "cohort": stored.get("cohort_fingerprint"), **stored["start"]}
-    now = {"seed": environment["seed"], "cohort": environment["cohort_fingerprint"], **environment["start"]}
+    was = {"seed": stored.get("seed"), "cohort": stored.get("cohort_fingerprint"), **each_start(stored["start"])}
+    now = {
+        "seed": environment["seed"], "cohort": environment["cohort_fingerprint"], **each_start(environment["start"])
+    }  # fmt: skip
     for key in now:
         if was.get(key) != now[key]:
             raise RunError(
