@@ -70,13 +70,15 @@ def _picture(results: Results, costs: Costs) -> Markup:
         Panel(title, 0.0, _top(results, key), _bars(results, key, words), room=62, ticks=False)
         for key, (title, words) in costs.items()
     ]
-    spoken = "; ".join(
-        f"{name} " + ", ".join(
-            f"{_SPOKEN.get(key, title.lower())} {words(results.cost(name, key))}" for key, (title, words) in costs.items()
-        )
-        for name in results.recipes
-    )  # fmt: skip
+    spoken = "; ".join(f"{name} {_told(results, name, costs)}" for name in results.recipes)
     return two_widths(lambda frame: draw_rows(rows, panels, frame), f"Costs: {spoken}.", 24)
+
+
+def _told(results: Results, name: str, costs: Costs) -> str:
+    """Some of a recipe's costs, for whoever cannot see the bars."""
+    return ", ".join(
+        f"{_SPOKEN.get(key, title.lower())} {words(results.cost(name, key))}" for key, (title, words) in costs.items()
+    )
 
 
 def _asked_table(results: Results) -> list[Table]:
@@ -90,8 +92,8 @@ def _asked_table(results: Results) -> list[Table]:
 def _exit(results: Results, frozen: Collection[str]) -> str:
     """What early exit is, and where it saves nothing."""
     words = (
-        " With early exit, hard routing by the run's own thresholds asks a network only of the images that the networks "
-        "above it let through, and the time is that of doing so. Flat recipes and those with one network for all "
+        " With early exit, hard routing by the run's own thresholds asks a network only of the images that those above "
+        "it let through, and the time is that of doing so. Flat recipes and those with one network for all "
         "decisions have nothing to leave out: further heads cost next to nothing beside the network."
     )
     if any(name in frozen for name in results.recipes if results.asked(name)):

@@ -43,7 +43,7 @@ def test_every_known_entry_counts_once_with_the_loss_of_its_decision() -> None:
     weight = torch.tensor([9.0, 9.0, 9.0, 9.0, 3.0, 5.0])  # of A and B, which have none, it is not asked
     value = loss(logits, targets, mask, weight)
     arrays = logits.detach().numpy(), targets.numpy(), mask.numpy(), weight.numpy()
-    assert float(value) == pytest.approx(by_hand(*arrays), rel=1e-6)
+    assert value.item() == pytest.approx(by_hand(*arrays), rel=1e-6)
     value.backward()
     assert logits.grad is not None
     assert not logits.grad[~mask].any()
@@ -61,9 +61,9 @@ def test_one_loss_for_each_weighs_decisions_as_that_loss_over_all(kind: str, kno
     shared = Loss(kind)
     together = build_loss(shared, STATS)(logits, targets, mask)
     apart = build(shared, shared, shared)(logits, targets, mask)
-    assert float(apart) == pytest.approx(float(together), rel=1e-6)
+    assert apart.item() == pytest.approx(together.item(), rel=1e-6)
     if known == 1.0:
-        assert float(build(shared, shared, shared)(logits, targets)) == pytest.approx(float(together), rel=1e-6)
+        assert build(shared, shared, shared)(logits, targets).item() == pytest.approx(together.item(), rel=1e-6)
 
 
 def test_a_decision_that_nothing_asks_adds_nothing() -> None:
@@ -72,10 +72,10 @@ def test_a_decision_that_nothing_asks_adds_nothing() -> None:
     mask[:, 1:] = False
     alone = build_loss(Loss(), LabelStats(STATS.positives[:1], STATS.negatives[:1]))
     expected = alone(logits[:, :1], targets[:, :1], mask[:, :1])
-    assert float(loss(logits, targets, mask)) == pytest.approx(float(expected), rel=1e-6)
+    assert loss(logits, targets, mask).item() == pytest.approx(expected.item(), rel=1e-6)
     nothing = loss(logits, targets, torch.zeros_like(mask))
     nothing.backward()
-    assert float(nothing) == 0
+    assert nothing.item() == 0
     assert not logits.grad.any()
 
 
@@ -86,6 +86,5 @@ def test_what_losses_remember_is_kept_apart_and_together() -> None:
     other = build(Loss("aucm"), Loss(), Loss("aucm"))
     other.load_state_dict(loss.state_dict())
     assert torch.equal(other.losses[2].function.means, loss.losses[2].function.means)
-    assert not torch.equal(
-        loss.losses[2].function.means, build(Loss("aucm"), Loss(), Loss("aucm")).losses[2].function.means
-    )
+    fresh = build(Loss("aucm"), Loss(), Loss("aucm"))
+    assert not torch.equal(loss.losses[2].function.means, fresh.losses[2].function.means)
