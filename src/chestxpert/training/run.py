@@ -190,7 +190,7 @@ def _train_networks(
         lines += done.lines
         logits.append(trainer.predict(evaluated).astype(np.float64))
         readers[task.name] = Reader(trainer.network, kit, trainer.source)
-        cost["train_seconds"] += round(done.seconds, 3)
+        cost["train_seconds"] = round(cost["train_seconds"] + done.seconds, 3)
         cost["train_image_passes"] += done.image_passes
     cost["parameters"] = count_parameters(reader.network for reader in readers.values())
     return logits, readers, cost
