@@ -233,7 +233,7 @@ def test_a_decision_that_the_tree_does_not_make_is_found_before_anything_is_made
 def test_decisions_are_those_of_the_recipes_own_tree(tiny_dataset: Dataset, tiny_recipe: MakeRecipe) -> None:
     recipe = tiny_recipe("hierarchical-clinical", "decisions.pleural.loss.kind=focal")
     assert check_recipe(recipe, tiny_dataset.cohort, 0) == ()
-    with pytest.raises(RecipeError, match="makes .*pleural.*Did you mean 'pleural'"):
+    with pytest.raises(RecipeError, match=r"makes .*pleural.*Did you mean 'pleural'"):
         check_recipe(tiny_recipe("hierarchical-clinical", "decisions.plural.loss.kind=focal"), tiny_dataset.cohort, 0)
 
 
