@@ -28,14 +28,12 @@ TRAINING: Costs = {
 TIME: Costs = {"ms_per_image": ("Time an image", _milliseconds)}
 READING: Costs = {
     "image_passes_per_image": ("Networks an image", short),
-    "early_exit_image_passes_per_image": ("... early exit", short),
+    "early_exit_image_passes_per_image": ("Networks, early exit", short),
     **TIME,
-    "early_exit_ms_per_image": ("... early exit", _milliseconds),
+    "early_exit_ms_per_image": ("Time, early exit", _milliseconds),
 }
-_SPOKEN = {
-    "early_exit_image_passes_per_image": "networks an image, early exit",
-    "early_exit_ms_per_image": "time an image, early exit",
-}
+_IN_PAIRS = [("", 1 + len(TRAINING)), ("networks an image", 2), ("time an image", 2)]
+"""Groups of the table's columns where early exit is known."""
 
 
 def costs_figure(results: Results, frozen: Collection[str] = ()) -> Figure:
@@ -44,11 +42,13 @@ def costs_figure(results: Results, frozen: Collection[str] = ()) -> Figure:
     Studies of versions that knew no early exit have one picture less, and fewer columns.
     """
     names = results.recipes
-    exits = any(results.cost(name, key) is not None for name in names for key in _SPOKEN)
+    exits = any(results.cost(name, key) is not None for name in names for key in READING if key not in TIME)
     pictures = [TRAINING, READING] if exits else [{**TRAINING, **TIME}]
     told = {key: cost for costs in pictures for key, cost in costs.items()}
     table = [[name, *(words(results.cost(name, key)) for key, (_, words) in told.items())] for name in names]
-    head = ["recipe", *(_SPOKEN.get(key, title.lower()) for key, (title, _) in told.items())]
+    head = ["recipe", *(title.lower() for title, _ in told.values())]
+    if exits:
+        head[-4:] = ["all", "early exit"] * 2
     return Figure(
         anchor="fig-costs",
         title="What each recipe costs",
@@ -58,7 +58,7 @@ def costs_figure(results: Results, frozen: Collection[str] = ()) -> Figure:
             f"decision.{_exit(results, frozen) if exits else ''}"
         ),
         picture=Markup("").join(_picture(results, costs) for costs in pictures),
-        tables=[Table(head, table), *_asked_table(results)],
+        tables=[Table(head, table, groups=_IN_PAIRS if exits else ()), *_asked_table(results)],
         keys=SIDES,
     )
 
@@ -76,9 +76,7 @@ def _picture(results: Results, costs: Costs) -> Markup:
 
 def _told(results: Results, name: str, costs: Costs) -> str:
     """Some of a recipe's costs, for whoever cannot see the bars."""
-    return ", ".join(
-        f"{_SPOKEN.get(key, title.lower())} {words(results.cost(name, key))}" for key, (title, words) in costs.items()
-    )
+    return ", ".join(f"{title.lower()} {words(results.cost(name, key))}" for key, (title, words) in costs.items())
 
 
 def _asked_table(results: Results) -> list[Table]:
