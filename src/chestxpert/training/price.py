@@ -129,10 +129,11 @@ def _timed(readers: Readers, inputs: Inputs, exit: EarlyExit | None) -> tuple[fl
         given = inputs()
         return exit.route(IMAGES, lambda name, at: readers[name].logits(given[name][torch.from_numpy(at)]))
 
-    whole = fastest(all_networks, engine.synchronise)
     if exit is None:
+        [whole] = fastest(engine.synchronise, all_networks)
         return whole, whole, None
-    return whole, fastest(with_exit, engine.synchronise), with_exit().asked
+    whole, early = fastest(engine.synchronise, all_networks, with_exit)
+    return whole, early, with_exit().asked
 
 
 def backbone_seconds(reader: Reader, images: int) -> float:
@@ -147,20 +148,25 @@ def backbone_seconds(reader: Reader, images: int) -> float:
             with kit.engine.autocast():
                 network.forward_features(network.normalise(kit.pixels.load(rows)))
 
-        known[images] = fastest(read, kit.engine.synchronise)
+        [known[images]] = fastest(kit.engine.synchronise, read)
     return known[images]
 
 
-def fastest(work: Callable[[], object], wait: Callable[[], None]) -> float:
-    """Seconds of the fastest of `REPEATS`, after one that warms up; `wait` returns when all work is done."""
-    times = []
+def fastest(wait: Callable[[], None], *works: Callable[[], object]) -> list[float]:
+    """Seconds of the fastest of `REPEATS` of each of `works`, after one of each that warms up.
+
+    They take turns, so that a machine which is busy for a while is busy for all of them. `wait` returns when the device
+    has done its work.
+    """
+    times: list[list[float]] = [[] for _ in works]
     for _ in range(REPEATS + 1):
-        wait()
-        started = time.perf_counter()
-        work()
-        wait()
-        times.append(time.perf_counter() - started)
-    return min(times[1:])
+        for work, taken in zip(works, times, strict=True):
+            wait()
+            started = time.perf_counter()
+            work()
+            wait()
+            taken.append(time.perf_counter() - started)
+    return [min(taken[1:]) for taken in times]
 
 
 def count_parameters(networks: Iterable[Classifier]) -> int:
