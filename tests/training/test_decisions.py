@@ -1,7 +1,6 @@
 """Decisions that differ from their recipe: every wire from the recipe to the networks, the folder and back."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors.torch
+import timm
 import torch
 
 from chestxpert.dataset import Dataset
-from chestxpert.errors import RecipeError, RunError
+from chestxpert.errors import RecipeError, RunError, WeightsError
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.imbalance.weights import pos_weight, prior_logits
 from chestxpert.recipe import Recipe
@@ -274,6 +275,31 @@ def test_an_estimate_times_each_backbone_and_counts_what_its_networks_see(
     assert total == sum(sum(counts) for counts in timed.values())
 
 
+def test_weights_of_one_decision_are_its_own_and_a_file_says_which(
+    tiny_dataset: Dataset, tiny_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    path = tmp_path / "own.safetensors"
+    safetensors.torch.save_file(timm.create_model(OTHER, pretrained=False).state_dict(), path)
+    recipe = tiny_recipe("hierarchical-cascade", *DEPTHS, "freeze=true", f"decisions.C.weights={path}")
+    train_run(recipe, tiny_dataset, tmp_path / "run")
+    sources = {name: kit["source"] for name, kit in environment_of(tmp_path / "run")["backbones"].items()}
+    assert sources["A"] == sources["B"] == "random"
+    assert sources["C"].startswith(f"file: {path} (sha256 ")
+    rows = tiny_dataset.cohort.rows("test")
+    assert len(predict(read_run(tmp_path / "run"), tiny_dataset, rows)) == len(rows)
+
+
+def test_weights_of_one_decision_that_cannot_be_had_are_missed_before_anything_is_trained(
+    tiny_dataset: Dataset, tiny_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    recipe = tiny_recipe("hierarchical-cascade", *DEPTHS, "decisions.C={backbone: resnet101, weights: imagenet}")
+    with pytest.raises(WeightsError, match="resnet101"):
+        train_run(recipe, tiny_dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_stored_run_of_a_version_without_decisions_is_read(
     tiny_dataset: Dataset, tiny_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
@@ -283,5 +309,4 @@ def test_a_stored_run_of_a_version_without_decisions_is_read(
     assert "decisions" not in text
     environment = environment_of(tmp_path / "run")
     assert not {"backbones", "networks"} & (environment.keys() | environment["start"].keys())
-    shutil.rmtree(tmp_path / "run" / "evaluations", ignore_errors=True)
     assert isinstance(read_run(tmp_path / "run").predictions, Predictions)
