@@ -61,6 +61,21 @@ def test_costs_are_means_over_seeds_and_unknown_ones_are_none(entry: dict) -> No
     assert type(entry["cost"]["parameters"]) is int
 
 
+def test_what_networks_are_asked_is_a_mean_over_seeds_where_all_seeds_say_it(
+    cohort: Cohort, tree: Taxonomy, make_predictions: MakePredictions
+) -> None:
+    shares = [{"A": 1.0, "B": 0.5}, {"A": 1.0, "B": 0.25}]
+    draws = PatientDraws.draw(cohort.patients[cohort.rows("test")], 5, 0)
+    for costs, expected in (
+        ([{"asked": share} for share in shares], {"A": 1.0, "B": 0.375}),
+        ([{"asked": shares[0]}, {}], None),
+    ):
+        runs = [RunResult(k, make_predictions(cohort, seed=k, tree=tree), "cascade", costs[k]) for k in range(2)]
+        measured = [RunMeasures.of(run, cohort, tree, draws) for run in runs]
+        values = recipe_values(runs, measured, "macro_ap")
+        assert describe_recipe(runs, measured, values, cohort, tree)["cost"].get("asked") == expected
+
+
 def test_counts_along_the_tree_are_means_that_still_add_up(entry: dict) -> None:
     assert entry["tree"]["routing"] == "hard"
     for finding, counts in entry["tree"]["findings"].items():

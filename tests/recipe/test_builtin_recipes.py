@@ -10,6 +10,7 @@ from chestxpert.labels import NIH15
 from chestxpert.recipe import (
     LOSSES,
     STUDY_RECIPES,
+    DecisionSettings,
     Draw,
     Head,
     Loss,
@@ -57,7 +58,8 @@ def test_each_recipe_is_valid_and_headed_by_what_it_is_and_its_command(name: str
     path = builtin_recipes()[name]
     recipe = load_recipe(name)
     assert recipe.name == name
-    assert (recipe.backbone, recipe.weights, recipe.freeze) == ("auto", "imagenet", False)
+    backbone = "resnet152" if name == "hierarchical-cascade-depths" else "auto"
+    assert (recipe.backbone, recipe.weights, recipe.freeze) == (backbone, "imagenet", False)
     assert recipe.head == Head((512, 256), (0.4, 0.4))
     head = path.read_text(encoding="utf-8").split("\nname:")[0]
     assert all(line.startswith("#") for line in head.splitlines())
@@ -130,6 +132,19 @@ def test_recipes_with_a_second_stage_take_as_many_epochs_as_those_without() -> N
     for name in builtin_recipes():
         recipe = load_recipe(name)
         assert recipe.epochs + recipe.stage.epochs == basic.epochs, name
+
+
+def test_decisions_are_all_that_their_recipes_change_in_the_cascade() -> None:
+    cascade = load_recipe("hierarchical-cascade")
+    balanced = {"C": DecisionSettings(sampling=Sampling(draw=Draw("class-balanced")))}
+    assert load_recipe("hierarchical-cascade-balanced") == replace(
+        cascade, name="hierarchical-cascade-balanced", decisions=balanced
+    )
+    depths = load_recipe("hierarchical-cascade-depths")
+    assert depths == replace(
+        cascade, name=depths.name, backbone="resnet152", decisions={"C": DecisionSettings(backbone="resnet101")}
+    )
+    assert [depths.network(name).backbone for name in "ABC"] == ["resnet152", "resnet152", "resnet101"]
 
 
 def test_recipes_are_found_where_a_wheel_puts_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

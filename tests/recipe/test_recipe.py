@@ -1,8 +1,8 @@
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import get_args, get_origin, get_type_hints
 
 import pytest
 import yaml
@@ -264,7 +264,7 @@ def keys_of(kind: type, prefix: str = "") -> Iterator[str]:
     for name in (item.name for item in fields(kind) if item.name != "settings"):
         hint = get_type_hints(kind)[name]
         inner = [part for part in (hint, *get_args(hint)) if is_dataclass(part)]
-        if inner:
+        if inner and get_origin(hint) is not Mapping:  # below a name, the same keys once more
             yield from keys_of(inner[0], f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"

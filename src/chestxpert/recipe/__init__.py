@@ -5,6 +5,7 @@ name the key and, where there is one, the key that was probably meant.
 """
 
 from chestxpert.recipe.catalogue import DRAWS, LOSSES, MIXES, ROUTINGS, STAGES, Method
+from chestxpert.recipe.decisions import DecisionSettings
 from chestxpert.recipe.files import (
     STUDY_RECIPES,
     builtin_recipes,
@@ -31,6 +32,7 @@ __all__ = [
     "Architecture",
     "Augment",
     "Chosen",
+    "DecisionSettings",
     "Draw",
     "Head",
     "Loss",

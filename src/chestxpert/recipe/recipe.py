@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from chestxpert.errors import RecipeError
 from chestxpert.recipe.catalogue import MIXES
 from chestxpert.recipe.checks import require
+from chestxpert.recipe.decisions import DecisionSettings, check_decisions, inherited
 from chestxpert.recipe.overrides import Override, apply_overrides, idle_overrides
 from chestxpert.recipe.parts import Augment, Head, Optimizer, Tta
 from chestxpert.recipe.routing import Routing
@@ -56,6 +58,7 @@ class Recipe:
     stage: Stage = field(default_factory=Stage)
     routing: Routing = field(default_factory=Routing)
     tta: Tta = field(default_factory=Tta)
+    decisions: Mapping[str, DecisionSettings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         safe = bool(self.name) and all(c.isalnum() or c in "-_." for c in self.name) and self.name[0] != "."
@@ -85,6 +88,34 @@ class Recipe:
             "flat network has no path",
             self.architecture,
         )
+        check_decisions(self.architecture, self.decisions)
+        for name in self.decisions:
+            try:
+                self.network(name)
+            except RecipeError as error:
+                raise RecipeError(f"decisions.{name}: {error}") from None
+
+    @classmethod
+    def gather(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Fill in what decisions leave to the recipe; `strict_yaml.build` calls it."""
+        return inherited(values)
+
+    def network(self, name: str) -> Recipe:
+        """The recipe of one network: in a cascade, what its decision differs in stands in its place.
+
+        Parameters
+        ----------
+        name : of the network, as a `Task` has it; a cascade's are those of its decisions
+        """
+        if self.architecture != "cascade" or not self.decisions:
+            return self
+        own = self.decisions.get(name)
+        return replace(self, decisions={}, **({} if own is None else own.named))
+
+    def loss_of(self, decision: str) -> Loss:
+        """The loss of one decision: its own, or the recipe's."""
+        own = self.decisions.get(decision)
+        return self.loss if own is None or own.loss is None else own.loss
 
     @property
     def hierarchical(self) -> bool:
@@ -92,8 +123,9 @@ class Recipe:
         return self.architecture != "flat"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain nested values, in the order of the fields."""
-        return _plain(self)
+        """Plain nested values, in the order of the fields; `decisions` only where there are any."""
+        values: dict[str, Any] = _plain(self)
+        return values if self.decisions else {key: value for key, value in values.items() if key != "decisions"}
 
     def to_yaml(self) -> str:
         """YAML text with every key spelt out; `parse_recipe` reads it back to an equal recipe."""
@@ -134,10 +166,13 @@ def _parsed(overrides: Iterable[str | Override]) -> list[Override]:
     return [item if isinstance(item, Override) else Override.parse(item) for item in overrides]
 
 
-def _plain(part: Any) -> dict[str, Any]:
+def _plain(part: Any) -> Any:
     """Nested values of a part of a recipe, settings of a chosen method beside its kind."""
-    values = {}
-    for item in dataclasses.fields(part):
-        value = getattr(part, item.name)
-        values[item.name] = _plain(value) if dataclasses.is_dataclass(value) else value
+    if isinstance(part, DecisionSettings):
+        return {name: _plain(value) for name, value in part.named.items()}
+    if isinstance(part, Mapping):
+        return {key: _plain(value) for key, value in part.items()}
+    if not dataclasses.is_dataclass(part):
+        return part
+    values = {item.name: _plain(getattr(part, item.name)) for item in dataclasses.fields(part)}
     return Chosen.spread(values) if isinstance(part, Chosen) else values

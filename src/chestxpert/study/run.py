@@ -12,16 +12,13 @@ from chestxpert.errors import RunError
 from chestxpert.files import begin_or_go_on, removed_if_left_empty, sweep_parts, write_text
 from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
-from chestxpert.recipe import Recipe
 from chestxpert.study.plan import COHORT, PLAN, StudyPlan, listed, read_plan
 from chestxpert.study.stored import write_comparison
 from chestxpert.training.check import check_recipe
 from chestxpert.training.estimate import estimate_fine_tuning
 from chestxpert.training.folder import is_complete
-from chestxpert.training.networks import NetworkKit
+from chestxpert.training.kits import Kits, describe_starts
 from chestxpert.training.run import train_run
-
-Kits = dict[tuple[object, ...], NetworkKit]
 
 SLOW = 60.0
 """Seconds of fine-tuning from which on a study without a GPU says beforehand what it will cost."""
@@ -52,8 +49,7 @@ def run_study(
             progress.note(f"resuming: {len(plan.runs(out)) - len(todo)} of {len(plan.runs(out))} runs are complete")
         with progress.bar("study", len(todo), unit="run") as tick:
             for recipe, seed, folder in todo:
-                kit = kits[NetworkKit.shared_key(recipe)]
-                train_run(recipe, dataset, folder, seed=seed, resume=folder.exists(), kit=kit, progress=progress)
+                train_run(recipe, dataset, folder, seed=seed, resume=folder.exists(), kit=kits, progress=progress)
                 tick(1)
         return write_comparison(out, draws=draws, progress=progress)
 
@@ -61,22 +57,20 @@ def run_study(
 def _open_study(
     plan: StudyPlan, dataset: Dataset, out: Path, stored: dict[str, Any] | None, progress: Progress
 ) -> Kits:
-    """Write study.yaml, or check the stored one against this plan; returns the kit of each group of recipes."""
-    values = listed(plan.to_dict(dataset.cohort))
+    """Write study.yaml, or check the stored one against this plan; returns the kits that the recipes share."""
+    values, trees = listed(plan.to_dict(dataset.cohort)), plan.trees(dataset.cohort)
     if stored is not None:
         _check_same(stored, values, ("recipes", "seeds", "cohort_fingerprint", "measured_on", "taxonomies"), out)
-    kits: Kits = {}
+    kits, starts = Kits(dataset, progress), {}
     for recipe in plan.recipes:
-        key = NetworkKit.shared_key(recipe)
-        if key not in kits:
-            # A resumed study keeps the backbone it began with, whatever 'auto' would find today.
-            begun_with = None if stored is None else stored["start"][recipe.name]["backbone"]
-            kits[key] = NetworkKit.create(recipe, dataset, progress, backbone_name=begun_with)
+        # A resumed study keeps the backbones it began with, whatever 'auto' would find today.
+        begun = None if stored is None else stored["start"][recipe.name]
+        starts[recipe.name] = describe_starts(kits.of_networks(recipe, trees[recipe.taxonomy], begun))
     values["prepared"] = {key: dataset.info.get(key) for key in ("source", "arguments")}
     if "oversample" in dataset.info:
         made = dataset.info["oversample"]
         values["prepared"]["oversample"] = {"dataset": made["dataset"]["path"], "arguments": made["arguments"]}
-    values["start"] = {recipe.name: kits[NetworkKit.shared_key(recipe)].describe_start() for recipe in plan.recipes}
+    values["start"] = starts
     if stored is not None:
         _check_same(stored, values, ("start",), out)
     else:
@@ -100,16 +94,13 @@ def _check_same(stored: dict[str, Any], values: dict[str, Any], keys: tuple[str,
 
 def _warn_if_slow(plan: StudyPlan, kits: Kits, out: Path, progress: Progress) -> None:
     """Without a GPU, say beforehand how long fine-tuning will take, and which flag makes it short."""
-    groups: dict[tuple[object, ...], list[Recipe]] = {}
-    for recipe, _, folder in plan.runs(out):
-        if not is_complete(folder) and not recipe.freeze:
-            groups.setdefault(NetworkKit.shared_key(recipe), []).append(recipe)
-    if not groups or kits[next(iter(groups))].engine.device.type != "cpu":
+    todo = [recipe for recipe, _, folder in plan.runs(out) if not is_complete(folder) and not recipe.freeze]
+    if not todo or kits.device != "cpu":
         return
-    seconds = sum(estimate_fine_tuning(recipes, kits[key]) for key, recipes in groups.items())
+    seconds = estimate_fine_tuning(todo, kits)
     if seconds >= SLOW:
         progress.note(
-            f"fine-tuning {sum(map(len, groups.values()))} runs on this CPU will take up to {duration(seconds)}; "
+            f"fine-tuning {len(todo)} runs on this CPU will take up to {duration(seconds)}; "
             "--freeze trains heads on cached features instead, in minutes"
         )
 

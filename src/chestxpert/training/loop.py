@@ -13,15 +13,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 
 from chestxpert.errors import RunError
 from chestxpert.imbalance.batches import batch_count
 from chestxpert.imbalance.epochs import Epoch
-from chestxpert.imbalance.losses import LabelStats, build_loss
-from chestxpert.imbalance.losses.unconditional import UnconditionalLoss
 from chestxpert.imbalance.mixes import Examples
-from chestxpert.imbalance.weights import pos_weight, prior_logits
+from chestxpert.imbalance.weights import prior_logits
 from chestxpert.models.classifier import Classifier
 from chestxpert.progress import Tick
 from chestxpert.recipe import Recipe
@@ -29,6 +26,7 @@ from chestxpert.training.average import WeightAverage
 from chestxpert.training.checkpoints import Checkpoints, learned_state, load_learned_state
 from chestxpert.training.engine import Engine, stream_seed
 from chestxpert.training.mixing import Mixer
+from chestxpert.training.objective import loss_parts, network_loss, positive_weight, weight_after
 from chestxpert.training.rows import epoch_rows
 from chestxpert.training.schedule import build_optimizer, learning_rate_factor, set_learning_rate
 from chestxpert.training.sources import Source
@@ -72,11 +70,10 @@ class Trainer:
         self.recipe, self.seed, self.engine, self.second = recipe, seed, engine, second
         # What a second stage draws is not what the first drew in its epoch of the same number.
         self.stream = task.name if second is None else f"{task.name}/{second.kind}"
-        self.loss: nn.Module = build_loss(recipe.loss, LabelStats.of(task.targets[train_rows], task.known[train_rows]))
-        if task.parents is not None:
-            self.loss = UnconditionalLoss(self.loss, task.parents)
-        self.loss.to(engine.device)
-        self.weight = self._positive_weight()
+        self.loss_parts = loss_parts(recipe, task)
+        self.loss = network_loss(self.loss_parts, task, train_rows).to(engine.device)
+        weight = positive_weight(self.loss_parts, task, train_rows)
+        self.weight = None if weight is None else weight.to(engine.device)
         self.state = FitState()
         if second is None or network.fixed:  # else its last layer has learnt already
             self._start_at_prior()
@@ -88,25 +85,14 @@ class Trainer:
         self.mixer = Mixer(recipe.sampling.mix, task, train_rows, source, self._examples)
         self.average = WeightAverage(network, recipe.optimizer.average * recipe.epochs * self.steps_per_epoch)
 
-    def _positive_weight(self) -> torch.Tensor | None:
-        if self.recipe.loss.pos_weight == "none":
-            return None
-        targets, known = self.task.targets[self.train_rows], self.task.known[self.train_rows]
-        weight = pos_weight(targets, known, kind=self.recipe.loss.pos_weight, beta=self.recipe.loss.beta)
-        return torch.from_numpy(weight).to(self.engine.device)
-
     @property
     def unweighted_epochs(self) -> int:
-        """Epochs before the weights of positives switch on; there is at least one after them.
-
-        Deferred re-weighting: Cao et al., Learning imbalanced datasets with label-distribution-aware margin loss,
-        NeurIPS 2019, section 3.3 and algorithm 1.
-        """
-        return min(round(self.recipe.loss.deferred * self.recipe.epochs), self.recipe.epochs - 1)
+        """Epochs before the weights of positives are on in all parts of the loss."""
+        return max(part.unweighted_epochs(self.recipe.epochs) for part in self.loss_parts)
 
     def _weight_now(self) -> torch.Tensor | None:
         """Weight of positives in the epoch that is under way."""
-        return self.weight if self.state.epoch >= self.unweighted_epochs else None
+        return weight_after(self.weight, self.loss_parts, self.recipe.epochs, self.state.epoch)
 
     def _start_at_prior(self) -> None:
         """Start the head at the log-odds that the first epoch's loss, weighted or not, sees."""

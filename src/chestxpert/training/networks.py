@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-import time
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from chestxpert.dataset import Dataset
 from chestxpert.models.backbones import Backbone, create_backbone
@@ -124,6 +122,11 @@ class NetworkKit:
         }
 
     @cached_property
+    def backbone_times(self) -> dict[tuple[int, int], float]:
+        """Seconds that the backbone takes for so many images and views, as measured (`price.backbone_seconds`)."""
+        return {}
+
+    @cached_property
     def _backbone_fingerprint(self) -> str:
         return weights_fingerprint(self.backbone)
 
@@ -132,7 +135,8 @@ class NetworkKit:
         return self.dataset.pixel_rows(self.dataset.cohort.table["image_id"].to_numpy())
 
     @cached_property
-    def _pixel_source(self) -> PixelSource:
+    def pixels(self) -> PixelSource:
+        """Images of the store, by row of the cohort."""
         return PixelSource(self.store.pixels, self._store_rows, self.recipe.augment, self.engine)
 
     @cached_property
@@ -167,7 +171,7 @@ class NetworkKit:
                 self._feature_folder,
                 self._feature_job,
                 network,
-                self._pixel_source,
+                self.pixels,
                 np.arange(len(cohort)),
                 train_rows,
                 self.engine,
@@ -186,7 +190,7 @@ class NetworkKit:
         predicted : int array of the cohort rows that predictions are made of; its val and test rows by default
         """
         if not recipe.freeze:
-            return self._pixel_source
+            return self.pixels
         if recipe.tta.views == 0:
             return self._feature_source
         cohort = self.dataset.cohort
@@ -200,7 +204,7 @@ class NetworkKit:
         left = averaged_passes_needed(folder, job, rows, views)
         progress = self.progress if left else SILENT  # a cascade asks once a network
         with progress.bar("features of the views to average", left) as tick:
-            averaged = averaged_features(folder, job, network, self._pixel_source, rows, views, self.engine, tick)
+            averaged = averaged_features(folder, job, network, self.pixels, rows, views, self.engine, tick)
         train_rows = self.dataset.cohort.rows("train")
         return FeatureSource(features.plain, features.views, train_rows, self.engine, averaged, rows)
 
@@ -236,37 +240,3 @@ class NetworkKit:
             engine=self.engine,
             second=second,
         )
-
-    def count_parameters(self, networks: list[Classifier]) -> int:
-        """Numbers that a prediction needs; a backbone that several networks share counts once."""
-        seen = {id(p): p.numel() for network in networks for p in network.parameters()}
-        return sum(seen.values())
-
-    def milliseconds_an_image(
-        self, networks: list[Classifier], images: int = 32, repeats: int = 3, views: int = 0
-    ) -> float:
-        """Time to predict one image, in a batch of `images`, through every network: the fastest of `repeats`.
-
-        With `views`, so many augmented views of it are made and predicted too.
-        """
-        rows = np.resize(np.arange(len(self.dataset.cohort)), images)
-        times = []
-        for _ in range(repeats + 1):  # the first one warms up
-            self.engine.synchronise()
-            started = time.perf_counter()
-            for view in range(1 + views):
-                self._predict_once(networks, rows, view)
-            self.engine.synchronise()
-            times.append(time.perf_counter() - started)
-        return 1000.0 * min(times[1:]) / images
-
-    def _predict_once(self, networks: list[Classifier], rows: IntArray, view: int) -> None:
-        features: dict[int, torch.Tensor] = {}
-        with torch.inference_mode(), self.engine.autocast():
-            images = self._pixel_source.load_view(rows, view)
-            for network in networks:
-                network.eval()
-                key = id(network.backbone)
-                if key not in features:
-                    features[key] = network.forward_features(network.normalise(images))
-                network.forward_head(features[key])

@@ -15,12 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from chestxpert.cohort.table import Cohort
 from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
+from chestxpert.evaluation.early_exit import EarlyExit
 from chestxpert.evaluation.inference import route_predictions
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.run_metrics import evaluate_run
+from chestxpert.evaluation.scored import Operating
 from chestxpert.files import begin_or_go_on, removed_if_left_empty, sweep_parts, write_json, write_text
 from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
@@ -39,7 +42,9 @@ from chestxpert.training.folder import (
     RECIPE,
     is_complete,
 )
+from chestxpert.training.kits import Kits, each_start
 from chestxpert.training.networks import NetworkKit
+from chestxpert.training.price import Reader, count_parameters, price
 from chestxpert.training.stages import fit_network
 from chestxpert.training.state import EpochLine
 from chestxpert.training.task import FloatArray, sigmoid, tasks_for
@@ -61,7 +66,7 @@ def train_run(
     *,
     seed: int = 0,
     resume: bool = False,
-    kit: NetworkKit | None = None,
+    kit: NetworkKit | Kits | None = None,
     progress: Progress = SILENT,
 ) -> RunResult:
     """Train, predict and evaluate one recipe.
@@ -70,7 +75,8 @@ def train_run(
     ----------
     recipe, dataset, seed : what decides the result; the same three on the same machine give the same predictions
     out : a new folder, or with `resume` one that an interrupted call left
-    kit : backbone and features shared with other runs of a study; None makes them
+    kit : backbones and features shared with other runs of a study, or the one of every network that does not name a
+        backbone of its own; None makes them
 
     Raises
     ------
@@ -83,16 +89,16 @@ def train_run(
     busy = f"Another process is working on {out} right now. Wait for it, or choose another --out."
     with removed_if_left_empty(out), locked(out, busy):
         sweep_parts(out)
-        begun_with = None if stored is None else stored["start"]["backbone"]
-        kit = kit or NetworkKit.create(recipe, dataset, progress, backbone_name=begun_with)
-        environment = describe_environment(dataset, kit, seed) | {"taxonomy": tree.to_dict()}
+        shelf = Kits.around(kit, recipe) if isinstance(kit, NetworkKit) else kit or Kits(dataset, progress)
+        kits = shelf.of_networks(recipe, tree, None if stored is None else stored["start"])
+        environment = describe_environment(dataset, kits, seed) | {"taxonomy": tree.to_dict()}
         if stored is None:
             write_text(out / RECIPE, recipe.to_yaml())
             write_json(out / ENVIRONMENT, environment)
         else:
             _check_same_run(out, recipe, stored, environment)
         if not is_complete(out):
-            _finish_run(recipe, dataset, tree, out, seed, kit, progress, not_learnt)
+            _finish_run(recipe, dataset, tree, out, seed, kits, progress, not_learnt)
         # Only needed to go on, and several times the size of the weights.
         for passing in ("last", FIRST):
             shutil.rmtree(out / CHECKPOINTS / passing, ignore_errors=True)
@@ -105,7 +111,7 @@ def _finish_run(
     tree: Taxonomy,
     out: Path,
     seed: int,
-    kit: NetworkKit,
+    kits: Mapping[str, NetworkKit],
     progress: Progress,
     not_learnt: Sequence[str],
 ) -> None:
@@ -113,12 +119,13 @@ def _finish_run(
     if not_learnt:
         names = ", ".join(not_learnt)
         progress.note(f"{recipe.name} seed {seed}: the labels of no training image can teach {names}")
-    logits, stages = _train_networks(recipe, dataset, tree, out, seed, kit, progress)
+    logits, stages, readers, cost = _train_networks(recipe, dataset, tree, out, seed, kits, progress)
     predictions, routing = route_predictions(
         _predictions(recipe, dataset, tree, logits), dataset.cohort, recipe.routing
     )
     predictions.save(out / PREDICTIONS)
     stage = None if recipe.stage.kind == "none" else {"kind": recipe.stage.kind, "networks": stages}
+    write_json(out / COST, cost | _price(recipe, dataset.cohort, predictions, routing, readers))
     write_json(out / EVALUATION, evaluate_run(predictions, dataset.cohort, tree, not_learnt, routing, stage))
 
 
@@ -143,8 +150,10 @@ def _check_same_run(out: Path, recipe: Recipe, stored: dict[str, Any], environme
             f"{out} holds a run down another tree than '{recipe.taxonomy}' is now: compare 'taxonomy' in its "
             f"{ENVIRONMENT}. Put the tree back as it was, or choose another --out."
         )
-    was = {"seed": stored.get("seed"), "cohort": stored.get("cohort_fingerprint"), **stored["start"]}
-    now = {"seed": environment["seed"], "cohort": environment["cohort_fingerprint"], **environment["start"]}
+    was = {"seed": stored.get("seed"), "cohort": stored.get("cohort_fingerprint"), **each_start(stored["start"])}
+    now = {
+        "seed": environment["seed"], "cohort": environment["cohort_fingerprint"], **each_start(environment["start"])
+    }  # fmt: skip
     for key in now:
         if was.get(key) != now[key]:
             raise RunError(
@@ -154,33 +163,56 @@ def _check_same_run(out: Path, recipe: Recipe, stored: dict[str, Any], environme
 
 
 def _train_networks(
-    recipe: Recipe, dataset: Dataset, tree: Taxonomy, out: Path, seed: int, kit: NetworkKit, progress: Progress
-) -> tuple[list[FloatArray], dict[str, Mapping[str, Any]]]:
+    recipe: Recipe,
+    dataset: Dataset,
+    tree: Taxonomy,
+    out: Path,
+    seed: int,
+    kits: Mapping[str, NetworkKit],
+    progress: Progress,
+) -> tuple[list[FloatArray], dict[str, Mapping[str, Any]], dict[str, Reader], dict[str, float]]:
     """Train the recipe's networks one after the other.
 
-    Returns each one's logits on the val and test rows, and what there is to say of their second stages.
+    Returns each one's logits on the val and test rows, what there is to say of its second stage, each one itself, and
+    what training all of them cost.
     """
     cohort = dataset.cohort
     evaluated = np.concatenate([cohort.rows("val"), cohort.rows("test")])
     logits: list[FloatArray] = []
     lines: list[EpochLine] = []
-    cost: dict[str, float] = {"parameters": 0, "train_seconds": 0.0, "train_image_passes": 0, "ms_per_image": 0.0}
-    networks = []
+    cost: dict[str, float] = {"parameters": 0, "train_seconds": 0.0, "train_image_passes": 0}
+    readers: dict[str, Reader] = {}
     stages: dict[str, Mapping[str, Any]] = {}
     for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known()):
+        own, kit = recipe.network(task.name), kits[task.name]
         report = partial(_write_lines, out, tuple(lines))
-        done = fit_network(kit, recipe, task, tree, out / CHECKPOINTS, seed, report, progress)
+        done = fit_network(kit, own, task, tree, out / CHECKPOINTS, seed, report, progress)
         lines += done.lines
         network, source = done.trainer.average.network, done.trainer.source
-        logits.append(predict_logits(network, source, evaluated, kit.engine, recipe.tta.views))
-        networks.append(done.trainer.network)
+        logits.append(predict_logits(network, source, evaluated, kit.engine, own.tta.views))
+        readers[task.name] = Reader(done.trainer.network, kit, source, own.tta.views)
         stages[task.name] = done.record
-        cost["train_seconds"] += round(done.seconds, 3)
+        cost["train_seconds"] = round(cost["train_seconds"] + done.seconds, 3)
         cost["train_image_passes"] += done.image_passes
-    cost["parameters"] = kit.count_parameters(networks)
-    cost["ms_per_image"] = round(kit.milliseconds_an_image(networks, views=recipe.tta.views), 3)
-    write_json(out / COST, cost)
-    return logits, stages
+    cost["parameters"] = count_parameters(reader.network for reader in readers.values())
+    return logits, stages, readers, cost
+
+
+def _price(
+    recipe: Recipe,
+    cohort: Cohort,
+    predictions: Predictions,
+    routing: Mapping[str, Any] | None,
+    readers: Mapping[str, Reader],
+) -> dict[str, Any]:
+    """What it costs to read a test image (a validation image, where there are no others)."""
+    split = "test" if len(cohort.rows("test")) else "val"
+    _, given = predictions.align(cohort, split)
+    nodes, tree = Operating.choose(predictions, cohort).nodes, predictions.taxonomy
+    if recipe.architecture != "cascade" or given is None or nodes is None or tree is None:
+        return price(readers, cohort.rows(split), None, None)
+    exit = EarlyExit(tree, nodes.values, routing)
+    return price(readers, cohort.rows(split), exit, exit.route_again(given))
 
 
 def _write_lines(out: Path, before: Sequence[EpochLine], lines: Sequence[EpochLine]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from chestxpert.cohort.table import Cohort
 from chestxpert.progress import SILENT, Progress
-from chestxpert.recipe import Draw, Mix, Recipe, Stage
+from chestxpert.recipe import DecisionSettings, Draw, Mix, Recipe, Stage
 from chestxpert.taxonomy import Taxonomy
 from chestxpert.training.checkpoints import Checkpoints, learned_state, load_learned_state
 from chestxpert.training.engine import stream_seed
@@ -79,9 +79,14 @@ def second_recipe(recipe: Recipe) -> Recipe:
         epochs=stage.epochs,
         sampling=sampling,
         loss=replace(recipe.loss, deferred=0.0),
+        decisions={name: _undeferred(own) for name, own in recipe.decisions.items()},
         optimizer=replace(optimizer, lr=rate * optimizer.lr, head_lr=rate * optimizer.head_lr),
         stage=Stage(),
     )
+
+
+def _undeferred(own: DecisionSettings) -> DecisionSettings:
+    return own if own.loss is None else replace(own, loss=replace(own.loss, deferred=0.0))
 
 
 def second_task(recipe: Recipe, task: Task, cohort: Cohort, tree: Taxonomy) -> Task:

@@ -125,6 +125,13 @@ def cascade_tasks(labels: BoolArray, tree: Taxonomy, known: BoolArray | None = N
     return tuple(tasks)
 
 
+def network_names(recipe: Recipe, tree: Taxonomy) -> tuple[str, ...]:
+    """Names of the networks that `recipe` trains, in the order of training: those of its tasks."""
+    if recipe.architecture == "cascade":
+        return tuple(decision.name for decision in tree.decisions)
+    return (recipe.architecture,)
+
+
 def tasks_for(
     recipe: Recipe, labels: BoolArray, space: LabelSpace, tree: Taxonomy, known: BoolArray | None = None
 ) -> tuple[Task, ...]:
