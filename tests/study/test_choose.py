@@ -148,6 +148,7 @@ def test_settings_follow_the_method_that_a_sweep_puts_in() -> None:
         ([], [], ["epochs=1,2", "epochs=3,4"], "'epochs' is swept"),
         (["flat-weighted"], [], ["loss.kind=bce,aucm"], "aucm balances by itself"),
         (["flat-basic", "flat-cutm*"], ["freeze=true", "sampling.mix.alpha=2"], [], "only to recipes that a pattern"),
+        (["flat-basic", "flat-*", "flat-basic"], [], [], "different names, but 'flat-basic' is named twice"),
         (["flat-z*"], [], [], "No recipe matches 'flat-z\\*'.*flat-basic"),
         (["flat-bsic"], [], [], "Did you mean 'flat-basic'"),
     ],

@@ -119,8 +119,10 @@ def _sources(names: Sequence[str]) -> list[tuple[str, bool]]:
         if name == ALL or (any(sign in name for sign in "*?[") and not Path(name).is_file()):
             for match in _matches(name):
                 sources.setdefault(match, True)
-        else:
+        elif sources.get(name, True):
             sources[name] = False
+        else:
+            raise UsageError(f"A study needs recipes of different names, but '{name}' is named twice.")
     return list(sources.items())
 
 
