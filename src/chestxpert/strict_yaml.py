@@ -105,11 +105,13 @@ def build(kind: type[T], values: Any, where: str) -> T:
 
 
 def _paths(kind: Any, above: str = "") -> Iterator[str]:
-    """Dotted keys of a dataclass at every depth."""
+    """Dotted keys of a dataclass at every depth, but for those below keys of the user's own."""
     hints = get_type_hints(kind)
     for item in dataclasses.fields(kind):
         hint = hints[item.name]
         yield above + item.name
+        if get_origin(hint) is Mapping:
+            continue
         for inner in (part for part in (hint, *get_args(hint)) if dataclasses.is_dataclass(part)):
             yield from _paths(inner, f"{above}{item.name}.")
             yield from (f"{above}{item.name}.{name}" for name in getattr(inner, "setting_names", dict)())

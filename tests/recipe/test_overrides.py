@@ -117,7 +117,7 @@ def test_an_override_keeps_its_words_and_reads_its_value_as_yaml() -> None:
         ("lr=1", r"flat-basic: unknown key 'lr'\. Did you mean 'optimizer\.lr'\?"),
         ("gamma_neg=1", r"unknown key 'gamma_neg'\. Did you mean 'loss\.gamma_neg'\?"),
         ("alpha=1", r"Did you mean 'sampling\.mix\.alpha' or 'loss\.alpha' or 'routing\.alpha'\?"),
-        ("percent=1", r"Did you mean 'sampling\.draw\.percent'\?"),
+        ("percent=1", r"Did you mean 'sampling\.draw\.percent' or 'stage\.draw\.percent'\?"),
         ("sampling.protect=1", r"sampling: unknown key 'protect'\. Did you mean 'thin\.protect'\?"),
         ("augmnt.rotate=1", r"unknown key 'augmnt'\. Did you mean 'augment'\?"),
         ("sampling.thn.protect=1", r"sampling: unknown key 'thn'\. Did you mean 'thin'\?"),

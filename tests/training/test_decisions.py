@@ -267,9 +267,10 @@ def test_an_estimate_times_each_backbone_and_counts_what_its_networks_see(
     recipe = tiny_recipe("hierarchical-cascade", *DEPTHS)
     total = estimate_fine_tuning([recipe, recipe], Kits(tiny_dataset))
     alone = {}
+    predicted = sum(len(tiny_dataset.cohort.rows(split)) for split in ("val", "test"))
     for number, name in enumerate("ABC"):
         one = trainer(NetworkKit.create(recipe.network(name), tiny_dataset), recipe, number)
-        alone[name] = (2 * len(one.train_rows), 2 * len(one.val_rows))
+        alone[name] = (2 * len(one.train_rows), 2 * len(one.val_rows) + 2 * predicted)
     assert timed[OTHER] == alone["C"]
     assert timed["test_resnet"] == tuple(a + b for a, b in zip(alone["A"], alone["B"], strict=True))
     assert total == sum(sum(counts) for counts in timed.values())

@@ -185,7 +185,7 @@ def test_a_fixed_backbone_is_timed_once_for_all_runs_of_a_kit(
         shown.append(work.shown)
     assert shown[0] >= IMAGES
     assert shown[1] == shown[0]
-    assert kit.backbone_times == {IMAGES: pytest.approx(IMAGES)}
+    assert kit.backbone_times == {(IMAGES, 0): pytest.approx(IMAGES)}
 
 
 def test_the_fastest_of_works_that_take_turns_is_told_without_the_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from chestxpert.taxonomy import study_taxonomy
 from chestxpert.training.check import check_recipe
 from chestxpert.training.checkpoints import Checkpoints
 from chestxpert.training.estimate import estimate_fine_tuning
+from chestxpert.training.kits import Kits
 from chestxpert.training.loop import Trainer
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.rows import training_rows
@@ -327,7 +328,7 @@ def test_a_stage_is_reckoned_with_in_what_a_study_will_take(
     train = len(tiny_kit.dataset.cohort.rows("train"))
     basic = tiny_recipe("hierarchical-shared")
     staged = tiny_recipe("hierarchical-unconditional", "stage.epochs=5")
-    assert estimate_fine_tuning([basic], tiny_kit) == pytest.approx(2 * train, rel=1e-3)
-    assert estimate_fine_tuning([staged], tiny_kit) == pytest.approx(7 * train, rel=1e-3)
+    assert estimate_fine_tuning([basic], Kits.around(tiny_kit, basic)) == pytest.approx(2 * train, rel=1e-3)
+    assert estimate_fine_tuning([staged], Kits.around(tiny_kit, staged)) == pytest.approx(7 * train, rel=1e-3)
     retrained = tiny_recipe("flat-crt", "stage.epochs=5")  # whose second stage needs no backward pass
-    assert estimate_fine_tuning([retrained], tiny_kit) == pytest.approx(2 * train, rel=1e-3)
+    assert estimate_fine_tuning([retrained], Kits.around(tiny_kit, retrained)) == pytest.approx(2 * train, rel=1e-3)

@@ -25,8 +25,10 @@ from chestxpert.streams import stream_seed
 from chestxpert.training.apply import heads_of, predict
 from chestxpert.training.checkpoints import Checkpoints, load_learned_state
 from chestxpert.training.estimate import estimate_fine_tuning
+from chestxpert.training.kits import Kits
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.run import train_run
+from chestxpert.training.sources import PixelSource
 from chestxpert.training.stored_run import read_run
 from chestxpert.training.tta import mean_probability
 
@@ -264,15 +266,16 @@ def test_the_time_an_image_takes_is_that_of_all_its_views(
     tiny_kit: NetworkKit, tiny_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    once = NetworkKit._predict_once
+    load = PixelSource.load_view
 
-    def watched(self: NetworkKit, networks: list[object], rows: np.ndarray, view: int) -> None:
+    def watched(self: PixelSource, rows: np.ndarray, view: int) -> torch.Tensor:
         seen.append(view)
-        once(self, networks, rows, view)  # type: ignore[arg-type]
+        return load(self, rows, view)
 
-    monkeypatch.setattr(NetworkKit, "_predict_once", watched)
+    monkeypatch.setattr(PixelSource, "load_view", watched)
     train_run(tiny_recipe("flat-basic", "epochs=1", TTA), tiny_kit.dataset, tmp_path / "run", kit=tiny_kit)
-    assert seen == list(range(1 + VIEWS)) * 4  # once to warm up, then three times
+    timed = list(range(1 + VIEWS)) * 4  # once to warm up, then three times; nothing is loaded afterwards
+    assert seen[-len(timed) :] == timed
 
 
 def test_an_estimate_counts_the_views(
@@ -282,7 +285,8 @@ def test_an_estimate_counts_the_views(
     few, many = (tiny_recipe("flat-basic", f"tta.views={views}") for views in (0, 9))
     cohort = tiny_kit.dataset.cohort
     extra = 9 * (len(cohort.rows("val")) + len(cohort.rows("test")))
-    assert estimate_fine_tuning([many], tiny_kit) - estimate_fine_tuning([few], tiny_kit) == extra
+    kits = Kits.around(tiny_kit, few)
+    assert estimate_fine_tuning([many], kits) - estimate_fine_tuning([few], kits) == extra
 
 
 def test_views_that_could_not_differ_are_refused() -> None:

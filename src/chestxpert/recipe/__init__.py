@@ -20,7 +20,7 @@ from chestxpert.recipe.recipe import Architecture, Recipe, parse_recipe, used_ov
 from chestxpert.recipe.routing import Routing
 from chestxpert.recipe.sampling import Draw, Mix, Oversample, Sampling, Thin
 from chestxpert.recipe.selection import Chosen, Loss
-from chestxpert.recipe.stage import Stage
+from chestxpert.recipe.stage import Stage, StageDraw
 
 __all__ = [
     "DRAWS",
@@ -45,6 +45,7 @@ __all__ = [
     "Routing",
     "Sampling",
     "Stage",
+    "StageDraw",
     "Thin",
     "Tta",
     "builtin_recipes",

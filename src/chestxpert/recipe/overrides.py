@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from chestxpert.errors import RecipeError
 from chestxpert.recipe.selection import Chosen
@@ -125,8 +125,10 @@ def _required(kind: type) -> set[str]:
 
 @cache
 def _part(kind: type, key: str) -> type | None:
-    """The dataclass that stands under `key`, if one does."""
+    """The dataclass that stands under `key`, if one does, and not below keys of the user's own."""
     hint = get_type_hints(kind).get(key)
+    if get_origin(hint) is Mapping:
+        return None
     candidates = [inner for inner in (hint, *get_args(hint)) if isinstance(inner, type)]
     return next((inner for inner in candidates if dataclasses.is_dataclass(inner)), None)
 

@@ -15,12 +15,19 @@ from chestxpert.recipe.selection import Chosen
 
 
 @dataclass(frozen=True)
+class StageDraw(Draw):
+    """How the rows of each epoch of a second stage are drawn."""
+
+    what: ClassVar[str] = "stage.draw"
+
+
+@dataclass(frozen=True)
 class Stage(Chosen):
     """The second stage of each network, which begins with the best epoch of the first; see `docs/stages.md`.
 
     Attributes
     ----------
-    draw : Draw or None
+    draw : StageDraw or None
         How the rows of each of its epochs are drawn. None is what the method says: class-balanced for "crt", the
         recipe's own `sampling.draw` for "unconditional".
     tau : float or None
@@ -32,7 +39,7 @@ class Stage(Chosen):
 
     kind: str = "none"
     settings: Mapping[str, float] = field(default_factory=dict)
-    draw: Draw | None = None
+    draw: StageDraw | None = None
     tau: float | None = None
 
     def __post_init__(self) -> None:

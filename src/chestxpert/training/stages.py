@@ -72,7 +72,7 @@ def second_recipe(recipe: Recipe) -> Recipe:
     if stage.kind == "crt":
         sampling = replace(sampling, draw=Draw("class-balanced"), mix=Mix())
     if stage.draw is not None:
-        sampling = replace(sampling, draw=stage.draw)
+        sampling = replace(sampling, draw=Draw(stage.draw.kind, stage.draw.settings))
     rate = stage.settings["rate"]
     return replace(
         recipe,
