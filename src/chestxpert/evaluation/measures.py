@@ -1,9 +1,9 @@
 """All metrics of a scored run by name, on the images as they are or in every bootstrap draw.
 
 ``macro_*`` averages over every label of the label space, No Finding included; ``macro_*_findings`` over the findings
-alone, as published means over ChestX-ray14's 14 findings do, and ``macro_ap_head``, ``_medium`` and ``_tail`` over those of
-one group by how often training shows them. ``hard_*`` belongs to hard routing, everything else to
-the probabilities and their thresholds.
+alone, as published means over ChestX-ray14's 14 findings do, and ``macro_ap_head``, ``_medium`` and ``_tail`` over
+those of one group by how often training shows them. ``hard_*`` belongs to hard routing, everything else to the
+probabilities and their thresholds.
 """
 
 from __future__ import annotations
