@@ -103,9 +103,10 @@ def _check_backbone(run: StoredRun, found: str) -> None:
 def _logits(network: Classifier, source: Source, rows: npt.NDArray[np.int64], engine: Engine, tick: Tick) -> FloatArray:
     """(n, M) logits of the rows, batch after batch."""
     parts = []
-    for part in predict_batches(network, source, rows, engine):
-        parts.append(part)
-        tick(len(part))
+    with source.threads():  # as many as the run predicted with, for the same bits
+        for part in predict_batches(network, source, rows, engine):
+            parts.append(part)
+            tick(len(part))
     return np.concatenate(parts).astype(np.float64)
 
 
