@@ -72,6 +72,11 @@ class Process:
         """End it at once."""
         self._process.kill()
 
+    def wait(self, seconds: float) -> None:
+        """Give a process that is about to end the time to do so by itself."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+
     def end(self) -> int:
         """End it and close its pipes; returns its exit status, negative for the signal that ended it."""
         self._process.kill()

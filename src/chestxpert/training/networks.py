@@ -42,6 +42,7 @@ class NetworkKit:
     recipe : the first recipe that asked; `shared_key` says which others may use the same kit
     backbone : with its starting weights, never trained itself: networks get a copy, or share it if it is frozen
     store : the pixels at the recipe's size
+    alone : whether nothing else runs beside, so that a clock tells how long a prediction takes
     """
 
     recipe: Recipe
@@ -50,6 +51,7 @@ class NetworkKit:
     store: ImageStore
     engine: Engine
     progress: Progress
+    alone: bool = True
 
     @classmethod
     def create(
@@ -59,6 +61,7 @@ class NetworkKit:
         progress: Progress = SILENT,
         engine: Engine | None = None,
         backbone_name: str | None = None,
+        alone: bool = True,
     ) -> NetworkKit:
         """Fetch or read the backbone's weights and bring the pixels to the recipe's size.
 
@@ -72,7 +75,7 @@ class NetworkKit:
         engine = engine or Engine.create(recipe.precision, trained=None if recipe.freeze else backbone)
         if engine.device.type == "cpu":
             keep_freed_memory()
-        return cls(recipe, dataset, backbone, store, engine, progress)
+        return cls(recipe, dataset, backbone, store, engine, progress, alone)
 
     @staticmethod
     def shared_key(recipe: Recipe) -> tuple[object, ...]:
@@ -201,6 +204,10 @@ class NetworkKit:
             seed=seed,
             engine=self.engine,
         )
+
+    def load_features(self) -> None:
+        """Compute what is missing of the cached features, so that others find them whole."""
+        _ = self._feature_source
 
     def count_parameters(self, networks: list[Classifier]) -> int:
         """Numbers that a prediction needs; a backbone that several networks share counts once."""

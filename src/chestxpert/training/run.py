@@ -158,7 +158,7 @@ def _train_networks(
     evaluated = np.concatenate([cohort.rows("val"), cohort.rows("test")])
     logits: list[FloatArray] = []
     lines: list[EpochLine] = []
-    cost: dict[str, float] = {"parameters": 0, "train_seconds": 0.0, "train_image_passes": 0, "ms_per_image": 0.0}
+    cost: dict[str, float] = {"parameters": 0, "train_seconds": 0.0, "train_image_passes": 0}
     networks = []
     for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known()):
         rows = training_rows(recipe, cohort, task.eligible, seed)
@@ -175,7 +175,8 @@ def _train_networks(
         cost["train_seconds"] += round(done.seconds, 3)
         cost["train_image_passes"] += done.image_passes
     cost["parameters"] = kit.count_parameters(networks)
-    cost["ms_per_image"] = round(kit.milliseconds_an_image(networks), 3)
+    if kit.alone:
+        cost["ms_per_image"] = round(kit.milliseconds_an_image(networks), 3)
     write_json(out / COST, cost)
     return logits
 
