@@ -14,7 +14,7 @@ from chestxpert.cohort.table import Cohort
 from chestxpert.errors import RunError
 from chestxpert.evaluation.bootstrap import PatientDraws, interval, two_sided_p
 from chestxpert.evaluation.contrasts import holm
-from chestxpert.evaluation.metrics import auroc, average_precision, macro
+from chestxpert.evaluation.metrics import auroc, average_precision, macro, ratio
 from chestxpert.evaluation.weighted_ranking import drawn_ranking
 from chestxpert.labels import NIH15
 from chestxpert.simulator.prevalence import nih_combinations, target_prevalence
@@ -67,8 +67,10 @@ def fixed_groups(tail: float) -> dict[str, list[str]]:
     images = 1_000_000
     counts = {name: round(images * share) for name, share in zip(NIH15.findings, shares.tolist(), strict=True)}
     group_of: dict[str, Group] = frequency_groups(counts, dict.fromkeys(counts, images))
-    groups = {group: [name for name, its in group_of.items() if its == group] for group in GROUPS}
-    return {ALL: list(NIH15.findings), **groups}
+    groups = {ALL: list(NIH15.findings)}
+    for group in GROUPS:
+        groups[group] = [name for name, its in group_of.items() if its == group]
+    return groups
 
 
 class Measured:
@@ -121,13 +123,11 @@ class Measured:
 
         0 is no better than the baseline, 1 as good as the baseline with the mild tail. NaN where nothing was lost.
         """
-        easy, hard, mine = (
-            self._macro(condition, name, group, "ap")
-            for condition, name in ((mild, baseline), (extreme, baseline), (extreme, recipe))
-        )
-        point, draws = (_share(*parts) for parts in zip(easy, hard, mine, strict=True))
-        low, high, _ = interval(draws)
-        return Estimate(float(point), low, high)
+        easy, easy_draws = self._macro(mild, baseline, group, "ap")
+        hard, hard_draws = self._macro(extreme, baseline, group, "ap")
+        mine, my_draws = self._macro(extreme, recipe, group, "ap")
+        low, high, _ = interval(_share(easy_draws, hard_draws, my_draws))
+        return Estimate(float(_share(np.array(easy), np.array(hard), np.array(mine))), low, high)
 
     def _macro(self, condition: str, recipe: str, group: str, metric: str) -> tuple[float, FloatArray]:
         scores, columns = self.scores[condition][recipe], self._columns[group]
@@ -141,9 +141,8 @@ def adjusted(estimates: Sequence[Estimate]) -> list[Estimate]:
     return [Estimate(e.mean, e.low, e.high, p) for e, p in zip(estimates, values, strict=True)]
 
 
-def _share(easy: npt.ArrayLike, hard: npt.ArrayLike, mine: npt.ArrayLike) -> FloatArray:
-    lost = np.subtract(easy, hard)
-    return np.divide(np.subtract(mine, hard), lost, out=np.full(np.shape(lost), np.nan), where=lost > 0)
+def _share(easy: FloatArray, hard: FloatArray, mine: FloatArray) -> FloatArray:
+    return ratio(mine - hard, np.maximum(easy - hard, 0.0))
 
 
 def _scores(study: Path, cohort: Cohort, drawn: PatientDraws) -> dict[str, Scores]:

@@ -7,7 +7,7 @@ airspace, round bodies, nets of lines, what lies along the pleura, changed volum
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
+from itertools import combinations, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import yaml
 
 from chestxpert.cohort.table import Cohort
+from chestxpert.evaluation.metrics import macro
 from chestxpert.files import write_text
 from chestxpert.simulator.signs import SIGNS
 
@@ -61,7 +62,8 @@ def likeness(features: npt.NDArray[np.float16], cohort: Cohort, groups: Groups) 
     Returns
     -------
     float in [-1, 1], the mean over pairs of siblings
-        A finding's shift is the mean of the test images that carry it alone, less that of those without findings.
+        A finding's shift is the mean of the test images that carry it alone, less that of those without findings; one
+        that is never alone has none. NaN without any pair.
     """
     rows, space = cohort.rows("test"), cohort.label_space
     labels, values = cohort.labels(rows), features[rows].astype(np.float64)
@@ -69,7 +71,8 @@ def likeness(features: npt.NDArray[np.float16], cohort: Cohort, groups: Groups) 
     plain = values[labels[:, space.index("No Finding")]].mean(axis=0)
     pairs = []
     for findings in groups.values():
-        shifts = [values[alone & labels[:, space.index(finding)]].mean(axis=0) - plain for finding in findings]
+        carriers = [alone & labels[:, space.index(finding)] for finding in findings]
+        shifts = [values[rows].mean(axis=0) - plain for rows in carriers if rows.any()]
         units = [shift / np.linalg.norm(shift) for shift in shifts]
-        pairs += [float(a @ b) for k, a in enumerate(units) for b in units[k + 1 :]]
-    return float(np.mean(pairs))
+        pairs += [float(a @ b) for a, b in combinations(units, 2)]
+    return float(macro(pairs))
