@@ -8,8 +8,8 @@ budget; and writes OUT/tail.md:
 
 - macro average precision and AUROC of head, medium and tail findings, by recipe and exponent;
 - what of the tail's loss from the mildest to the longest tail each recipe brings back;
-- a tree whose siblings look alike against one of the same shape whose siblings do not, and against flat: with each
-  exponent, with a quarter of the images, and with a share of the labels wrong.
+- a tree whose siblings look alike to the backbone, one of the same shape whose siblings do not, and flat, side by side:
+  with each exponent, with a quarter of the images, and with a share of the labels wrong.
 
 Intervals are over test patients. Each training set is drawn once, so how figures would vary with another draw of it is
 not in them. A call that was interrupted goes on when it is repeated. Everything is simulated: nothing here is a
@@ -26,18 +26,21 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from tail_data import Condition, Size, make_dataset
 from tail_measures import Measured, fixed_groups
 from tail_tables import BASELINE, CROSSED, MATCHED, counts_table, group_table, recovery_table, trees_table
-from tail_trees import crossed_groups, likeness, matched_groups, write_tree
+from tail_trees import cosines, grouped, likeness, read_groups, write_tree
 
 from chestxpert.cli.progress import progress_on_stderr
 from chestxpert.cohort.table import Cohort
+from chestxpert.dataset import Dataset
 from chestxpert.errors import UsageError
 from chestxpert.files import write_text
 from chestxpert.recipe import Recipe, load_recipe
 from chestxpert.study.plan import StudyPlan, load_recipes
 from chestxpert.study.run import run_study
+from chestxpert.training.networks import NetworkKit
 
 RECIPES = (
     BASELINE, "flat-weighted", "flat-class-balanced", "flat-asl", "flat-db", "flat-ldam-drw", "flat-repeat-factor",
@@ -55,28 +58,48 @@ def conditions(exponents: Sequence[float]) -> dict[str, Condition]:
     return {condition.name: condition for condition in (*whole, few, noisy)}
 
 
-def trees(out: Path, settings: Sequence[str]) -> tuple[Recipe, Recipe]:
-    """The shared hierarchy along either tree: networks of one shape, which differ by who is whose sibling."""
+def tree_files(out: Path) -> tuple[Path, Path]:
+    """Where the matched and the crossed tree are."""
+    return out.absolute() / "trees" / "matched.yaml", out.absolute() / "trees" / "crossed.yaml"
+
+
+def trees(out: Path, data: Path, settings: Sequence[str]) -> tuple[Recipe, Recipe]:
+    """The shared hierarchy along either tree: networks of one shape, which differ by who is whose sibling.
+
+    The trees follow from the training images of `data`, unless they are there already.
+    """
     recipe = load_recipe("hierarchical-shared", settings)
-    matched = write_tree(out / "trees" / "matched.yaml", "matched", matched_groups())
-    crossed = write_tree(out / "trees" / "crossed.yaml", "crossed", crossed_groups())
+    matched, crossed = tree_files(out)
+    if not crossed.is_file():
+        dataset = Dataset.load(data)
+        NetworkKit.create(recipe, dataset, progress_on_stderr()).load_features()
+        alike = cosines(_features(data), dataset.cohort, ("train", "val"))
+        write_tree(matched, grouped(alike))
+        write_tree(crossed, grouped(-alike))
     return (
-        replace(recipe, name=MATCHED, taxonomy=str(matched.absolute())),
-        replace(recipe, name=CROSSED, taxonomy=str(crossed.absolute())),
+        replace(recipe, name=MATCHED, taxonomy=str(matched)),
+        replace(recipe, name=CROSSED, taxonomy=str(crossed)),
     )
+
+
+def _features(data: Path) -> npt.NDArray[np.float16]:
+    """Features of the unchanged images of a dataset folder, of which there is one kind here."""
+    features: npt.NDArray[np.float16] = np.load(next((data / "features").glob("*/plain.npy")), mmap_mode="r")
+    return features
 
 
 def train(arguments: argparse.Namespace, size: Size) -> dict[str, Path]:
     """Draw and train what is missing; returns the study folder of each condition."""
     out, progress = arguments.out, progress_on_stderr()
     settings = ["freeze=true", f"views={arguments.views}", *arguments.overrides]
-    pair = trees(out, settings)
     methods = load_recipes(arguments.recipes, settings, freeze=True)
     studies = {}
     for number, (name, condition) in enumerate(conditions(arguments.exponents).items()):
         progress.note(f"training set {name}")
         folder = out / "sets" / f"{number}"
         data = make_dataset(folder, condition, size, arguments.workers)
+        if number == 0:
+            pair = trees(out, data, settings)
         whole = number < len(arguments.exponents)
         recipes = (*(methods if whole else methods[:1]), *pair)
         plan = StudyPlan(data, recipes, tuple(range(arguments.seeds)), taxonomy=pair[0].taxonomy)
@@ -101,17 +124,22 @@ def tell(arguments: argparse.Namespace, size: Size, studies: dict[str, Path], se
             table = group_table(measured, names, group, metric)
             parts.append(f"## Macro {words} of {group} findings ({', '.join(groups[group])})\n\n{table}")
     parts.append(f"## What the tail loses, and what comes back\n\n{recovery_table(measured, mild, longest)}")
-    parts.append(f"## Trees\n\n{_likeness(studies[mild].parent)}\n\n{trees_table(measured)}")
+    parts.append(f"## Trees\n\n{_trees(arguments.out, studies[names[0]].parent)}\n\n{trees_table(measured)}")
     return "\n\n".join(parts) + "\n"
 
 
-def _likeness(folder: Path) -> str:
-    """How alike siblings of either tree look to the backbone."""
-    data = next((folder / "data").iterdir())
-    features = np.load(next((data / "features").glob("*/plain.npy")), mmap_mode="r")
-    cohort = Cohort.load(data / "cohort.parquet")
-    told = [f"{likeness(features, cohort, groups):.2f}" for groups in (matched_groups(), crossed_groups())]
-    return f"Mean cosine between what two siblings' signs do to the features: {told[0]} (matched), {told[1]} (crossed)."
+def _trees(out: Path, first: Path) -> str:
+    """Who is whose sibling, and how alike siblings look to the backbone on images that did not choose the tree."""
+    data = next((first / "data").iterdir())
+    alike = cosines(_features(data), Cohort.load(data / "cohort.parquet"), ["test"])
+    lines = []
+    for path in tree_files(out):
+        groups = read_groups(path)
+        names = "; ".join(", ".join(findings) for findings in groups.values())
+        lines.append(
+            f"- {path.stem}, mean cosine between siblings on the test images {likeness(alike, groups):.2f}: {names}"
+        )
+    return "\n".join(lines)
 
 
 def check_design(out: Path, design: dict[str, object]) -> None:

@@ -1,13 +1,13 @@
 """Two trees over the simulator's findings: in one siblings look alike, in the other, of the same shape, they do not.
 
-Which signs look alike is known, since they were drawn: the simulator paints those that share structure (patches in the
-airspace, round bodies, nets of lines, what lies along the pleura, changed volumes) in one module each.
+How alike two signs look is measured, not asserted: it is the cosine between what the two do to the features that every
+recipe learns from. Trees are chosen on one training set; how alike their siblings are is then told on the test images.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations, zip_longest
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -15,64 +15,98 @@ import numpy.typing as npt
 import yaml
 
 from chestxpert.cohort.table import Cohort
-from chestxpert.evaluation.metrics import macro
 from chestxpert.files import write_text
-from chestxpert.simulator.signs import SIGNS
+from chestxpert.labels import NIH15
 
+FloatArray = npt.NDArray[np.float64]
 Groups = Mapping[str, Sequence[str]]
 
-
-def matched_groups() -> dict[str, list[str]]:
-    """Findings by the module that paints them."""
-    groups: dict[str, list[str]] = {}
-    for finding, sign in SIGNS.items():
-        groups.setdefault(sign.paint.__module__.rpartition(".")[2], []).append(finding)
-    return groups
+SIZES = (3, 3, 3, 3, 2)
+"""Findings of each group of either tree."""
 
 
-def crossed_groups() -> dict[str, list[str]]:
-    """Groups of the same sizes, no two findings of a group from one module."""
-    matched = matched_groups()
-    dealt = [finding for turn in zip_longest(*matched.values()) for finding in turn if finding is not None]
-    sizes = [len(findings) for findings in matched.values()]
-    ends = np.cumsum(sizes)
-    return {f"mixed {k + 1}": dealt[end - size : end] for k, (size, end) in enumerate(zip(sizes, ends, strict=True))}
-
-
-def write_tree(path: Path, name: str, groups: Groups) -> Path:
-    """Write a taxonomy file: any finding, then the group, then the finding."""
-    tree = {"name": name, "tree": {"finding": [{group: list(findings)} for group, findings in groups.items()]}}
-    text = yaml.safe_dump(tree, sort_keys=False)
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text)
-    return path
-
-
-def likeness(features: npt.NDArray[np.float16], cohort: Cohort, groups: Groups) -> float:
-    """How alike siblings look to a backbone: the mean cosine between the shifts that two siblings' signs make.
+def cosines(features: npt.NDArray[np.float16], cohort: Cohort, splits: Sequence[str]) -> FloatArray:
+    """How alike the findings' signs are to a backbone.
 
     Parameters
     ----------
     features : (N, D) array
         Of every row of the cohort, unchanged images.
     cohort : Cohort
-    groups : mapping of str to sequence of str
+        Over nih15.
+    splits : sequence of str
+        Whose images count.
 
     Returns
     -------
-    float in [-1, 1], the mean over pairs of siblings
-        A finding's shift is the mean of the test images that carry it alone, less that of those without findings; one
-        that is never alone has none. NaN without any pair.
+    (14, 14) float64 array
+        Cosines between the shifts of two findings. A finding's shift is its coefficient in the least-squares fit of the
+        features, each divided by its standard deviation, on all findings and the view.
     """
-    rows, space = cohort.rows("test"), cohort.label_space
-    labels, values = cohort.labels(rows), features[rows].astype(np.float64)
-    alone = labels.sum(axis=1) == 1
-    plain = values[labels[:, space.index("No Finding")]].mean(axis=0)
-    pairs = []
-    for findings in groups.values():
-        carriers = [alone & labels[:, space.index(finding)] for finding in findings]
-        shifts = [values[rows].mean(axis=0) - plain for rows in carriers if rows.any()]
-        units = [shift / np.linalg.norm(shift) for shift in shifts]
-        pairs += [float(a @ b) for a, b in combinations(units, 2)]
-    return float(macro(pairs))
+    rows = np.concatenate([cohort.rows(split) for split in splits])
+    findings = cohort.labels(rows)[:, [cohort.label_space.index(name) for name in NIH15.findings]]
+    front = (cohort.table["view"].iloc[rows] == "AP").to_numpy()
+    causes = np.column_stack([np.ones(len(rows)), front, findings]).astype(np.float64)
+    values = features[rows].astype(np.float64)
+    shifts = np.linalg.lstsq(causes, values / (values.std(axis=0) + 1e-6), rcond=None)[0][2:]
+    # A finding that is nowhere has no shift, and is like no other.
+    units = shifts / np.maximum(np.linalg.norm(shifts, axis=1, keepdims=True), 1e-12)
+    return np.asarray(units @ units.T)
+
+
+def likeness(alike: FloatArray, groups: Groups) -> float:
+    """Mean of `alike` over pairs of siblings."""
+    index = {name: k for k, name in enumerate(NIH15.findings)}
+    pairs = [(index[a], index[b]) for findings in groups.values() for a, b in combinations(findings, 2)]
+    return float(np.mean([alike[pair] for pair in pairs]))
+
+
+def grouped(alike: FloatArray, starts: int = 200) -> dict[str, list[str]]:
+    """Groups of `SIZES` whose pairs add up to the largest sum of `alike`, as far as swaps of two findings find it.
+
+    Parameters
+    ----------
+    alike : (14, 14) array
+        Minus the cosines for groups that look unlike.
+    starts : int
+        Random groupings that the search starts from.
+    """
+    rng = np.random.default_rng(0)
+    found = [_swapped(alike, np.repeat(np.arange(len(SIZES)), SIZES)[rng.permutation(14)]) for _ in range(starts)]
+    best = max(found, key=lambda group_of: _within(alike, group_of))
+    groups = [[NIH15.findings[k] for k in np.flatnonzero(best == group)] for group in range(len(SIZES))]
+    return {f"group {number}": names for number, names in enumerate(sorted(groups), start=1)}
+
+
+def _within(alike: FloatArray, group_of: npt.NDArray[np.int64]) -> float:
+    return float(alike[group_of[:, None] == group_of].sum())
+
+
+def _swapped(alike: FloatArray, group_of: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """A grouping that no swap of two findings improves."""
+    now = _within(alike, group_of)
+    improved = True
+    while improved:
+        improved = False
+        for a, b in combinations(range(len(group_of)), 2):
+            other = group_of.copy()
+            other[[a, b]] = other[[b, a]]
+            if (then := _within(alike, other)) > now + 1e-12:
+                group_of, now, improved = other, then, True
+    return group_of
+
+
+def write_tree(path: Path, groups: Groups) -> Path:
+    """Write a taxonomy file: any finding, then the group, then the finding."""
+    tree = {"name": path.stem, "tree": {"finding": [{group: list(findings)} for group, findings in groups.items()]}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, yaml.safe_dump(tree, sort_keys=False))
+    return path
+
+
+def read_groups(path: Path) -> dict[str, list[str]]:
+    """The groups of a file that `write_tree` wrote."""
+    groups: dict[str, list[str]] = {}
+    for group in yaml.safe_load(path.read_text(encoding="utf-8"))["tree"]["finding"]:
+        groups |= group
+    return groups

@@ -6,6 +6,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from chestxpert.cohort.table import Cohort
@@ -13,7 +14,6 @@ from chestxpert.errors import UsageError
 from chestxpert.evaluation.bootstrap import interval, two_sided_p
 from chestxpert.labels import NIH15
 from chestxpert.report.results import Results
-from chestxpert.simulator.signs import SIGNS
 from chestxpert.taxonomy import taxonomy
 
 TOY = [
@@ -154,34 +154,51 @@ def test_the_table_of_a_study_has_its_figures(experiment: Any, done: Path) -> No
     assert "Simulated images, no radiographs" in module.about(Results(comparison))
 
 
-def test_the_crossed_tree_has_the_shape_of_the_other_and_no_siblings_of_one_module(
-    experiment: Any, tmp_path: Path
-) -> None:
+def test_the_trees_are_of_one_shape_and_cover_all_findings(done: Path) -> None:
+    matched, crossed = (taxonomy(str(done / "trees" / f"{name}.yaml"), NIH15) for name in ("matched", "crossed"))
+    for tree in (matched, crossed):
+        assert sorted(len(decision.children) for decision in tree.decisions) == [1, 2, 3, 3, 3, 3, 5]
+    assert {d.children for d in matched.decisions} != {d.children for d in crossed.decisions}
+
+
+def test_cosines_are_between_what_findings_do_to_features(experiment: Any) -> None:
+    """Mass and Nodule push along one line, Edema at right angles, Hernia the other way; AP views push too."""
     module = experiment("tail_trees")
-    matched, crossed = module.matched_groups(), module.crossed_groups()
-    painter = {finding: sign.paint.__module__ for finding, sign in SIGNS.items()}
-    assert all(len({painter[finding] for finding in findings}) == 1 for findings in matched.values())
-    assert all(len({painter[finding] for finding in findings}) == len(findings) for findings in crossed.values())
-    assert sorted(map(len, matched.values())) == sorted(map(len, crossed.values()))
-    trees = [
-        taxonomy(str(module.write_tree(tmp_path / f"{name}.yaml", name, groups)), NIH15)
-        for name, groups in (("matched", matched), ("crossed", crossed))
-    ]
-    shapes = [sorted(len(decision.children) for decision in tree.decisions) for tree in trees]
-    assert shapes[0] == shapes[1] == [1, 2, 3, 3, 3, 3, 5]
+    rng = np.random.default_rng(0)
+    labels = rng.random((400, 15)) < 0.3
+    labels[:, NIH15.index("Pneumonia")] = False
+    labels[:, 14] = False
+    table = pd.DataFrame({"view": np.where(rng.random(400) < 0.5, "AP", "PA")})
+    push = np.zeros((15, 4))
+    push[NIH15.index("Mass"), 0], push[NIH15.index("Nodule"), 0], push[NIH15.index("Hernia"), 0] = 2, 5, -1
+    push[NIH15.index("Edema"), 1] = 3
+    shown = labels @ push + 4 * (table["view"] == "AP").to_numpy()[:, None] * np.array([1, 1, 0, 0])
+    cohort = SimpleNamespace(
+        rows=lambda split: np.arange(200) + 200 * (split == "val"),
+        labels=lambda rows: labels[rows],
+        label_space=NIH15,
+        table=table,
+    )
+    alike = module.cosines(shown, cohort, ["train", "val"])
+    at = {name: NIH15.index(name) for name in ("Mass", "Nodule", "Hernia", "Edema", "Pneumonia")}
+    assert alike[at["Mass"], at["Nodule"]] == pytest.approx(1)
+    assert alike[at["Mass"], at["Hernia"]] == pytest.approx(-1)
+    assert alike[at["Mass"], at["Edema"]] == pytest.approx(0, abs=1e-9)
+    assert alike[at["Mass"], at["Pneumonia"]] == pytest.approx(0, abs=1e-9)
+    assert module.likeness(alike, {"a": ["Mass", "Nodule"], "b": ["Mass", "Edema"]}) == pytest.approx(0.5)
 
 
-def test_likeness_is_the_mean_cosine_of_siblings(experiment: Any) -> None:
-    """Two findings that shift the features along the same line, one at right angles, one that is never alone."""
-    space = NIH15
-    names = ["No Finding", "Mass", "Nodule", "Edema"]
-    labels = np.zeros((4, len(space)), dtype=bool)
-    labels[range(4), [space.index(name) for name in names]] = True
-    features = np.array([[1, 1], [3, 1], [2, 1], [1, 5]], dtype=np.float16)
-    cohort = SimpleNamespace(rows=lambda split: np.arange(4), labels=lambda rows: labels, label_space=space)
-    likeness = experiment("tail_trees").likeness
-    assert likeness(features, cohort, {"a": ["Mass", "Nodule", "Hernia"]}) == pytest.approx(1.0)
-    assert likeness(features, cohort, {"a": ["Mass", "Edema"], "b": ["Mass", "Nodule"]}) == pytest.approx(0.5)
+def test_grouping_finds_siblings_that_are_planted(experiment: Any) -> None:
+    module = experiment("tail_trees")
+    rng = np.random.default_rng(1)
+    planted = np.repeat(np.arange(5), module.SIZES)[rng.permutation(14)]
+    alike = (planted[:, None] == planted) * 0.3 + 0.05 * rng.normal(size=(14, 14))
+    alike = (alike + alike.T) / 2
+    found = {tuple(names) for names in module.grouped(alike, starts=20).values()}
+    assert found == {tuple(np.array(NIH15.findings)[planted == group]) for group in range(5)}
+    unlike = module.grouped(-alike, starts=20)
+    assert module.likeness(alike, unlike) < 0.1
+    assert sorted(map(len, unlike.values())) == sorted(module.SIZES)
 
 
 def test_what_is_recovered_is_a_share_of_what_was_lost(experiment: Any) -> None:
