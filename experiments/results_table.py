@@ -71,12 +71,15 @@ def about(results: Results) -> str:
     )
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Print the tables of the studies named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("studies", nargs="+", metavar="STUDY", type=Path, help="folder that 'chestxpert compare' made")
-    for study in parser.parse_args().studies:
-        results = Results(json.loads((study / "comparison.json").read_text(encoding="utf-8")))
+    for study in parser.parse_args(words).studies:
+        path = study / "comparison.json"
+        if not path.is_file():
+            parser.exit(1, f"{study} holds no comparison. Make one with 'chestxpert compare'.\n")
+        results = Results(json.loads(path.read_text(encoding="utf-8")))
         print(f"{about(results)}\n\n{results_table(results)}\n")
 
 

@@ -132,7 +132,7 @@ def test_other_arguments_are_refused(tail: ModuleType, done: Path) -> None:
         tail.main(["--out", str(done), *TOY, "--difficulty", "0.9"])
 
 
-def test_the_table_of_a_study_has_its_figures(experiment: Any, done: Path) -> None:
+def test_the_table_of_a_study_has_its_figures(experiment: Any, done: Path, capsys: pytest.CaptureFixture[str]) -> None:
     comparison = json.loads((done / "sets" / "0" / "study" / "comparison.json").read_text(encoding="utf-8"))
     module = experiment("results_table")
     header, _, *rows = module.results_table(Results(comparison)).splitlines()
@@ -151,7 +151,13 @@ def test_the_table_of_a_study_has_its_figures(experiment: Any, done: Path) -> No
         contrast = by_pair.get((name, "flat-basic"))
         assert contrast is not None
         assert f"{abs(contrast['difference']):.3f}" in cells[name][-2]
-    assert "Simulated images, no radiographs" in module.about(Results(comparison))
+    module.main([str(done / "sets" / "0" / "study")])
+    printed = capsys.readouterr().out
+    assert printed.startswith("Simulated images, no radiographs. Images: ")
+    assert header in printed
+    with pytest.raises(SystemExit, match="1"):
+        module.main([str(done)])
+    assert "holds no comparison" in capsys.readouterr().err
 
 
 def test_the_trees_are_of_one_shape_and_cover_all_findings(done: Path) -> None:
