@@ -165,7 +165,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=128, help="side in pixels (default: %(default)s)")
     parser.add_argument("--difficulty", type=float, default=0.4, help="of the images, 0 to 1 (default: %(default)s)")
     parser.add_argument("--views", type=int, default=2, help="augmented views a training image (default: %(default)s)")
-    parser.add_argument("--draws", type=int, default=1000, help="bootstrap draws (default: %(default)s)")
+    parser.add_argument("--draws", type=int, default=2000, help="bootstrap draws (default: %(default)s)")
     parser.add_argument("--workers", type=int, help="processes (default: one for each core)")
     parser.add_argument(
         "--set", dest="overrides", metavar="KEY=VALUE", action="append", default=[], help="of every recipe"

@@ -78,7 +78,7 @@ def run_study(
         if len(todo) < len(plan.runs(out)):
             progress.note(f"resuming: {len(plan.runs(out)) - len(todo)} of {len(plan.runs(out))} runs are complete")
         _train(todo, dataset, kits, workers, progress)
-        add_missing_times(plan.runs(out), dataset, kits)
+        add_missing_times(plan.runs(out), dataset, kits, progress)
         return write_comparison(out, draws=draws, progress=progress)
 
 

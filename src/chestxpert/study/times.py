@@ -10,6 +10,7 @@ from typing import Any
 from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.dataset import Dataset
 from chestxpert.files import write_json
+from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe
 from chestxpert.training.folder import COST
 from chestxpert.training.networks import NetworkKit
@@ -19,21 +20,30 @@ TIME = "ms_per_image"
 
 
 def add_missing_times(
-    runs: Iterable[tuple[Recipe, int, Path]], dataset: Dataset, kits: dict[tuple[object, ...], NetworkKit]
+    runs: Iterable[tuple[Recipe, int, Path]],
+    dataset: Dataset,
+    kits: dict[tuple[object, ...], NetworkKit],
+    progress: Progress = SILENT,
 ) -> None:
     """Complete the cost.json of finished runs that were trained side by side.
 
     Seeds of one recipe are networks of one shape, and are timed once. Whoever is interrupted here finds the rest still
     missing.
     """
-    times: dict[str, float] = {}
+    missing: dict[str, list[tuple[Recipe, Path, dict[str, Any]]]] = {}
     for recipe, _, folder in runs:
         cost: dict[str, Any] = json.loads((folder / COST).read_text(encoding="utf-8"))
-        if TIME in cost:
-            continue
-        if recipe.name not in times:
-            times[recipe.name] = _milliseconds(recipe, dataset, kits[NetworkKit.shared_key(recipe)])
-        write_json(folder / COST, cost | {TIME: times[recipe.name]})
+        if TIME not in cost:
+            missing.setdefault(recipe.name, []).append((recipe, folder, cost))
+    if not missing:
+        return
+    with progress.bar("timing predictions", len(missing), unit="recipe") as tick:
+        for timed in missing.values():
+            recipe = timed[0][0]
+            taken = _milliseconds(recipe, dataset, kits[NetworkKit.shared_key(recipe)])
+            for _, folder, cost in timed:
+                write_json(folder / COST, cost | {TIME: taken})
+            tick(1)
 
 
 def _milliseconds(recipe: Recipe, dataset: Dataset, kit: NetworkKit) -> float:
