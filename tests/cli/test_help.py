@@ -149,7 +149,7 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
         ("data simulate --out o", simulate, 7),
         ("data prepare s --out o", prepare, 11),
         ("data oversample d --out o", oversample_to_disk, 7),
-        ("compare --data d --out o", run_study, 2),
+        ("compare --data d --out o --workers 1", run_study, 3),
         ("report s", write_comparison, 1),
         ("data report d", build_data_report, 4),
     ]:

@@ -221,6 +221,32 @@ def test_the_optimiser_is_given_a_gradient_no_longer_than_the_clip(
 
 
 @pytest.mark.parametrize("freeze", ["false", "true"])
+def test_the_clip_is_that_of_the_whole_network(
+    freeze: str, tiny_kit: NetworkKit, tiny_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = trainer(tiny_kit, tiny_recipe("flat-basic", f"freeze={freeze}", "optimizer.clip=0.01"))
+    inputs, rows = next(one.source.eval_batches(one.train_rows, 16))
+    one.network.train()
+    given: list[torch.Tensor] = []
+    clip = torch.nn.utils.clip_grad_norm_
+
+    def look(parameters: list[torch.nn.Parameter], most: float) -> None:
+        network = list(one.network.parameters())
+        before = [None if p.grad is None else p.grad.clone() for p in network]
+        clip(network, most)
+        expected = [p.grad.clone() for p in network if p.grad is not None]
+        for parameter, gradient in zip(network, before, strict=True):
+            parameter.grad = gradient
+        clip(parameters, most)
+        given.extend(p.grad for p in network if p.grad is not None)
+        assert all(torch.equal(a, b) for a, b in zip(given, expected, strict=True))
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", look)
+    one.step(inputs, rows)
+    assert given
+
+
+@pytest.mark.parametrize("freeze", ["false", "true"])
 def test_each_epoch_of_each_run_has_an_order_and_a_dropout_of_its_own(
     freeze: str, tiny_kit: NetworkKit, tiny_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -64,6 +64,11 @@ def add_to(commands: Commands) -> None:
         help="tree that hierarchical metrics of all recipes are measured on (default: the one that all hierarchical "
         "recipes share, else study)",
     )  # fmt: skip
+    parser.add_argument(
+        "--workers", metavar="N", type=whole(1),
+        help="processes that train heads side by side with --freeze on a CPU; changes no result (default: one for each "
+        "core, if there are runs enough)",
+    )  # fmt: skip
     add_training(parser)
     add_draws(parser)
     parser.set_defaults(run=run, parser=parser)
@@ -88,6 +93,9 @@ def run(arguments: argparse.Namespace) -> str:
     progress = progress_on_stderr()
     for note in choice.told(arguments.seeds):
         progress.note(note)
-    comparison = run_study(plan, arguments.out, resume=arguments.resume, draws=arguments.draws, progress=progress)
+    comparison = run_study(
+        plan, arguments.out, resume=arguments.resume, draws=arguments.draws, workers=arguments.workers,
+        progress=progress,
+    )  # fmt: skip
     report = build_report(arguments.out)
     return f"{summary_text(comparison)}\n\nReport: {report}"

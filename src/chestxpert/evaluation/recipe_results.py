@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chestxpert.cohort.frequency import training_groups
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.bootstrap import PatientDraws, interval
 from chestxpert.evaluation.contrasts import REFLECTED, RecipeValues
@@ -107,7 +108,7 @@ def describe_recipe(
     runs: Sequence[RunResult], measured: Sequence[RunMeasures], values: RecipeValues, cohort: Cohort, taxonomy: Taxonomy
 ) -> dict[str, Any]:
     """The recipe's entry of comparison.json; n_defined and n_undefined are those of its first seed."""
-    defined = defined_labels(measured[0].test, taxonomy)
+    defined = defined_labels(measured[0].test, taxonomy, training_groups(cohort))
     validation = {
         name: float(macro([run.validation.overall[name] for run in measured]))
         for name in measured[0].validation.overall

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from chestxpert.cohort.frequency import Group
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.levels import InnerNodes, describe_levels
-from chestxpert.evaluation.measures import MACROS, MACROS_FINDINGS, Measured, point_metrics
+from chestxpert.evaluation.measures import Measured, averaged_values, point_metrics
 from chestxpert.evaluation.metrics import n_defined
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.routing import found_by_decisions, lost_along_tree, node_confusion
@@ -102,7 +103,7 @@ def _split_metrics(
         "images": len(scored.truth),
         "patients": cohort.n_patients(split),
         "metrics": measured.overall,
-        "defined": defined_labels(measured, taxonomy),
+        "defined": defined_labels(measured, taxonomy, scored.groups),
         "per_label": per_label,
         "levels": describe_levels(measured.per_label, InnerNodes.of(predictions, cohort, split, taxonomy), scored),
         "tree": tree_confusion(predictions, cohort, split, operating),
@@ -118,12 +119,9 @@ def label_counts(cohort: Cohort, split: str) -> dict[str, dict[str, int]]:
     }
 
 
-def defined_labels(measured: Measured, taxonomy: Taxonomy) -> dict[str, dict[str, int]]:
+def defined_labels(measured: Measured, taxonomy: Taxonomy, groups: Mapping[str, Group]) -> dict[str, dict[str, int]]:
     """For each macro metric, over how many labels it is averaged (n_defined) and how many are left out."""
-    space = taxonomy.label_space
-    findings = [space.index(name) for name in space.findings]
-    averaged = {name: measured.per_label[key] for name, key in MACROS.items() if key in measured.per_label}
-    averaged |= {name: measured.per_label[key][findings] for name, key in MACROS_FINDINGS.items()}
+    averaged = averaged_values(measured.per_label, taxonomy.label_space, groups)
     counts = {name: int(n_defined(values)) for name, values in averaged.items()}
     return {name: {"n_defined": n, "n_undefined": len(averaged[name]) - n} for name, n in counts.items()}
 

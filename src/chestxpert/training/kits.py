@@ -20,10 +20,11 @@ class Kits:
     ----------
     dataset : Dataset
     progress : Progress
+    alone : whether nothing else runs beside, so that a clock tells how long a prediction takes
     """
 
-    def __init__(self, dataset: Dataset, progress: Progress = SILENT) -> None:
-        self.dataset, self._progress = dataset, progress
+    def __init__(self, dataset: Dataset, progress: Progress = SILENT, alone: bool = True) -> None:
+        self.dataset, self._progress, self._alone = dataset, progress, alone
         self._kits: dict[tuple[object, ...], NetworkKit] = {}
 
     @classmethod
@@ -41,7 +42,9 @@ class Kits:
         """
         key = NetworkKit.shared_key(recipe)
         if key not in self._kits:
-            self._kits[key] = NetworkKit.create(recipe, self.dataset, self._progress, backbone_name=backbone_name)
+            self._kits[key] = NetworkKit.create(
+                recipe, self.dataset, self._progress, backbone_name=backbone_name, alone=self._alone
+            )
         return self._kits[key]
 
     @property

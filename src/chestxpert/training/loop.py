@@ -78,6 +78,8 @@ class Trainer:
         if second is None or network.fixed:  # else its last layer has learnt already
             self._start_at_prior()
         self.optimizer = build_optimizer(network, recipe.optimizer, self.loss)
+        # Listed once: finding them in the whole network takes longer than a tenth of a step of a head.
+        self._clipped = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self.targets = torch.from_numpy(task.targets.astype(np.float32)).to(engine.device)
         self.known = torch.from_numpy(task.known).to(engine.device)
         self.rows_per_epoch = len(self._draw(self._epoch(1)))  # later epochs may be a few rows longer or shorter
@@ -198,7 +200,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
         if self.recipe.optimizer.clip > 0:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimizer.clip)
+            torch.nn.utils.clip_grad_norm_(self._clipped, self.recipe.optimizer.clip)
         self.optimizer.step()
         return loss.detach()
 
@@ -223,7 +225,8 @@ class Trainer:
 
     def predict(self, rows: IntArray) -> npt.NDArray[np.float32]:
         """Logits (n, M) of `rows` by the averaged weights, without augmentation or dropout."""
-        return np.concatenate(list(predict_batches(self.average.network, self.source, rows, self.engine)))
+        with self.source.threads():
+            return np.concatenate(list(predict_batches(self.average.network, self.source, rows, self.engine)))
 
     def _patience_is_over(self) -> bool:
         # Patience begins once the weights are on: before that, the recipe's own loss has not been tried.

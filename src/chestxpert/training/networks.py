@@ -43,6 +43,7 @@ class NetworkKit:
     recipe : the first recipe that asked; `shared_key` says which others may use the same kit
     backbone : with its starting weights, never trained itself: networks get a copy, or share it if it is frozen
     store : the pixels at the recipe's size
+    alone : whether nothing else runs beside, so that a clock tells how long a prediction takes
     """
 
     recipe: Recipe
@@ -51,6 +52,7 @@ class NetworkKit:
     store: ImageStore
     engine: Engine
     progress: Progress
+    alone: bool = True
 
     @classmethod
     def create(
@@ -60,6 +62,7 @@ class NetworkKit:
         progress: Progress = SILENT,
         engine: Engine | None = None,
         backbone_name: str | None = None,
+        alone: bool = True,
     ) -> NetworkKit:
         """Fetch or read the backbone's weights and bring the pixels to the recipe's size.
 
@@ -73,7 +76,7 @@ class NetworkKit:
         engine = engine or Engine.create(recipe.precision, trained=None if recipe.freeze else backbone)
         if engine.device.type == "cpu":
             keep_freed_memory()
-        return cls(recipe, dataset, backbone, store, engine, progress)
+        return cls(recipe, dataset, backbone, store, engine, progress, alone)
 
     @staticmethod
     def shared_key(recipe: Recipe) -> tuple[object, ...]:

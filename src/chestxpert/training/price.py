@@ -16,9 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.early_exit import EarlyExit, EarlyRouting, typical_rows
 from chestxpert.evaluation.metrics import BoolArray
+from chestxpert.evaluation.predictions import Predictions
+from chestxpert.evaluation.scored import Operating
 from chestxpert.models.classifier import Classifier
+from chestxpert.recipe import Recipe
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.sources import Source
 from chestxpert.training.task import IntArray
@@ -62,6 +66,27 @@ Readers = Mapping[str, Reader]
 
 Inputs = Callable[[], Mapping[str, Views]]
 """Gives every network its inputs."""
+
+
+def price_of_run(
+    recipe: Recipe, cohort: Cohort, predictions: Predictions, routing: Mapping[str, Any] | None, readers: Readers
+) -> dict[str, Any]:
+    """What it costs to read a test image of a run (a validation image, where there are no others); see `price`.
+
+    Parameters
+    ----------
+    recipe, predictions : of the run, the latter as stored
+    cohort : Cohort
+    routing : ``routing`` of its evaluation.json
+    readers : by network
+    """
+    split = "test" if len(cohort.rows("test")) else "val"
+    _, given = predictions.align(cohort, split)
+    nodes, tree = Operating.choose(predictions, cohort).nodes, predictions.taxonomy
+    if recipe.architecture != "cascade" or given is None or nodes is None or tree is None:
+        return price(readers, cohort.rows(split), None, None)
+    exit = EarlyExit(tree, nodes.values, routing)
+    return price(readers, cohort.rows(split), exit, exit.route_again(given))
 
 
 def price(readers: Readers, rows: IntArray, exit: EarlyExit | None, routed: EarlyRouting | None) -> dict[str, Any]:

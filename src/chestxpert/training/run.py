@@ -15,15 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from chestxpert.cohort.table import Cohort
 from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
-from chestxpert.evaluation.early_exit import EarlyExit
 from chestxpert.evaluation.inference import route_predictions
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.run_metrics import evaluate_run
-from chestxpert.evaluation.scored import Operating
 from chestxpert.files import begin_or_go_on, removed_if_left_empty, sweep_parts, write_json, write_text
 from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
@@ -44,7 +41,7 @@ from chestxpert.training.folder import (
 )
 from chestxpert.training.kits import Kits, each_start
 from chestxpert.training.networks import NetworkKit
-from chestxpert.training.price import Reader, count_parameters, price
+from chestxpert.training.price import Reader, count_parameters, price_of_run
 from chestxpert.training.stages import fit_network
 from chestxpert.training.state import EpochLine
 from chestxpert.training.task import FloatArray, sigmoid, tasks_for
@@ -125,7 +122,9 @@ def _finish_run(
     )
     predictions.save(out / PREDICTIONS)
     stage = None if recipe.stage.kind == "none" else {"kind": recipe.stage.kind, "networks": stages}
-    write_json(out / COST, cost | _price(recipe, dataset.cohort, predictions, routing, readers))
+    if all(kit.alone for kit in kits.values()):
+        cost |= price_of_run(recipe, dataset.cohort, predictions, routing, readers)
+    write_json(out / COST, cost)
     write_json(out / EVALUATION, evaluate_run(predictions, dataset.cohort, tree, not_learnt, routing, stage))
 
 
@@ -170,7 +169,7 @@ def _train_networks(
     seed: int,
     kits: Mapping[str, NetworkKit],
     progress: Progress,
-) -> tuple[list[FloatArray], dict[str, Mapping[str, Any]], dict[str, Reader], dict[str, float]]:
+) -> tuple[list[FloatArray], dict[str, Mapping[str, Any]], dict[str, Reader], dict[str, Any]]:
     """Train the recipe's networks one after the other.
 
     Returns each one's logits on the val and test rows, what there is to say of its second stage, each one itself, and
@@ -180,7 +179,7 @@ def _train_networks(
     evaluated = np.concatenate([cohort.rows("val"), cohort.rows("test")])
     logits: list[FloatArray] = []
     lines: list[EpochLine] = []
-    cost: dict[str, float] = {"parameters": 0, "train_seconds": 0.0, "train_image_passes": 0}
+    cost: dict[str, Any] = {"parameters": 0, "train_seconds": 0.0, "train_image_passes": 0}
     readers: dict[str, Reader] = {}
     stages: dict[str, Mapping[str, Any]] = {}
     for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known()):
@@ -196,23 +195,6 @@ def _train_networks(
         cost["train_image_passes"] += done.image_passes
     cost["parameters"] = count_parameters(reader.network for reader in readers.values())
     return logits, stages, readers, cost
-
-
-def _price(
-    recipe: Recipe,
-    cohort: Cohort,
-    predictions: Predictions,
-    routing: Mapping[str, Any] | None,
-    readers: Mapping[str, Reader],
-) -> dict[str, Any]:
-    """What it costs to read a test image (a validation image, where there are no others)."""
-    split = "test" if len(cohort.rows("test")) else "val"
-    _, given = predictions.align(cohort, split)
-    nodes, tree = Operating.choose(predictions, cohort).nodes, predictions.taxonomy
-    if recipe.architecture != "cascade" or given is None or nodes is None or tree is None:
-        return price(readers, cohort.rows(split), None, None)
-    exit = EarlyExit(tree, nodes.values, routing)
-    return price(readers, cohort.rows(split), exit, exit.route_again(given))
 
 
 def _write_lines(out: Path, before: Sequence[EpochLine], lines: Sequence[EpochLine]) -> None:

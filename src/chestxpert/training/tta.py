@@ -68,7 +68,8 @@ def _of_one_view(
     network: Classifier, source: Source, rows: IntArray, engine: Engine, view: int, tick: Tick
 ) -> FloatArray:
     parts = []
-    for part in predict_batches(network, source, rows, engine, view):
-        parts.append(part)
-        tick(len(part))
+    with source.threads():  # as many as its training predicts with, for the same bits
+        for part in predict_batches(network, source, rows, engine, view):
+            parts.append(part)
+            tick(len(part))
     return np.concatenate(parts).astype(np.float64)
