@@ -15,7 +15,7 @@ from chestxpert.evaluation.metrics import FloatArray
 
 BASELINE = "flat-basic"
 
-REFLECTED = ("macro_ap", "macro_ap_findings")
+REFLECTED = ("macro_ap", "macro_ap_findings", "macro_ap_head", "macro_ap_medium", "macro_ap_tail")
 """Metrics with the basic interval: a positive drawn twice ranks next to itself and raises average precision, a bias
 that the mean over labels keeps while their spread shrinks. docs/statistics.md has the coverage of both."""
 

@@ -195,12 +195,25 @@ def route_again(predictions: Predictions, record: Mapping[str, Any] | None) -> P
     if alpha is not None and space.no_finding is None:
         raise PredictionsError(f"Routing '{record['kind']}' needs No Finding, which label space '{space.name}' lacks.")
     given = predictions.probs if predictions.conditionals is None else predictions.conditionals
+    if tree is None:
+        if "temperatures" in record:
+            given = tempered(given, _columns(record["temperatures"], tree))
+        return _replaced(predictions, given if alpha is None else gate_flat(given, space, alpha), None)
+    given = conditionals_again(given, record, tree)
+    return _replaced(predictions, tree.marginals_from_conditionals(given), given)
+
+
+def conditionals_again(given: FloatArray, record: Mapping[str, Any] | None, tree: Taxonomy) -> FloatArray:
+    """(N, M) conditional probabilities, as networks gave them, routed as a run's own were: entry by entry.
+
+    `record` is as in `route_again`.
+    """
+    if record is None:
+        return given
     if "temperatures" in record:
         given = tempered(given, _columns(record["temperatures"], tree))
-    if tree is None:
-        return _replaced(predictions, given if alpha is None else gate_flat(given, space, alpha), None)
-    given = given if alpha is None else gate(given, alpha)
-    return _replaced(predictions, tree.marginals_from_conditionals(given), given)
+    alpha = record.get("alpha")
+    return given if alpha is None else gate(given, alpha)
 
 
 def _fitted(predictions: Predictions, cohort: Cohort) -> dict[str, float | None]:
