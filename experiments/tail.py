@@ -44,7 +44,8 @@ from chestxpert.training.networks import NetworkKit
 
 RECIPES = (
     BASELINE, "flat-weighted", "flat-class-balanced", "flat-asl", "flat-db", "flat-ldam-drw", "flat-repeat-factor",
-    "flat-balanced-mixup", "flat-resampled", "hierarchical-cascade",
+    "flat-ml-ros", "flat-balanced-mixup", "flat-resampled", "flat-crt", "hierarchical-cascade",
+    "hierarchical-cascade-balanced", "hierarchical-unconditional",
 )  # fmt: skip
 FEW, NOISE = 0.25, 0.2
 
