@@ -1,0 +1,99 @@
+"""Permutation test of two recipes on the same images: their predictions are swapped, patient by patient.
+
+If two recipes are alike, it is chance which of the two a patient's predictions come from. So in each permutation a coin
+for each patient says whether the predictions for all its images change sides. Probabilities of different recipes have
+different scales, and to swap them would mix the scales; so ranks within each recipe are swapped for AUROC and average
+precision (Bandos, Rockette and Gur, Statistics in Medicine 24, 2005), which know no more than ranks, and decisions for
+F1. The weights of the bootstrap's kernel do the swapping: both recipes' predictions stand below each other, and a
+patient's weigh 1 on one side and 0 on the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from chestxpert.evaluation.bootstrap import PatientDraws
+from chestxpert.evaluation.measures import Values
+from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, ratio
+from chestxpert.evaluation.scored import Scored
+from chestxpert.evaluation.uncertainty.auroc_parts import midranks
+from chestxpert.evaluation.weighted_ranking import drawn_ranking
+
+METRICS = ("macro_ap", "macro_auroc", "macro_f1")
+_ROUNDING = 1e-12
+"""Two sums of the same numbers in another order may differ by less than this."""
+
+
+def permutation_p(
+    first: Sequence[Scored], second: Sequence[Scored], draws: PatientDraws, seed: int = 0
+) -> dict[str, float]:
+    """Two-sided p-values of "the two are alike" against a difference of their means over seeds.
+
+    Parameters
+    ----------
+    first, second : sequences of Scored
+        The runs of two recipes, a seed each, on the same images. They are paired in turn; where one recipe has more
+        seeds, those left over take no part.
+    draws : PatientDraws
+        Of the same images; as many permutations are drawn.
+    seed : int
+        Of the permutations. All pairs of recipes are permuted alike.
+
+    Returns
+    -------
+    dict of float
+        For each of `METRICS` (b + 1) / (m + 1), where b of the m permutations give a difference at least as large as
+        the one seen (Phipson and Smyth, Stat Appl Genet Mol Biol 9, 2010); NaN where the metric is undefined.
+    """
+    patients = draws.counts.shape[1]
+    swapped = np.random.default_rng(seed).integers(0, 2, (len(draws) + 1, patients), dtype=np.int32)
+    swapped[0] = 0  # the recipes as they are, measured in the same way
+    totals = dict.fromkeys(METRICS, np.zeros(len(swapped)))
+    for one, other in zip(first, second, strict=False):
+        for name, values in _differences(one, other, draws, swapped).items():
+            totals[name] = totals[name] + values
+    return {name: _share_as_large(values) for name, values in totals.items()}
+
+
+def _share_as_large(differences: FloatArray) -> float:
+    """The p-value of the first difference among all of them."""
+    if np.isnan(differences[0]):
+        return float("nan")
+    sizes = np.abs(differences)
+    return float((sizes >= sizes[0] - _ROUNDING).sum() / len(sizes))
+
+
+def _differences(one: Scored, other: Scored, draws: PatientDraws, swapped: npt.NDArray[np.int32]) -> Values:
+    """First minus second in every permutation: (m + 1,) arrays."""
+    patients = draws.counts.shape[1]
+    owners = np.concatenate([draws.patient_of_image, draws.patient_of_image + patients])
+    stays = np.hstack([1 - swapped, swapped]).astype(np.int32)
+    sides = PatientDraws(owners, stays), PatientDraws(owners, np.roll(stays, patients, axis=1))
+    first, second = (_measure(one, other, side) for side in sides)
+    return {name: first[name] - second[name] for name in METRICS}
+
+
+def _measure(one: Scored, other: Scored, side: PatientDraws) -> Values:
+    """The metrics of the predictions that weigh 1."""
+    truth = np.vstack([one.truth, other.truth])
+    known = None if one.known is None else np.vstack([one.known, one.known])
+    ranks = np.vstack([ranks_within(run.probs, run.known) for run in (one, other)])
+    auroc, precision = drawn_ranking(truth, ranks, side, known=known)
+    decisions = np.vstack([one.decisions, other.decisions])
+    if known is not None:
+        truth, decisions = truth & known, decisions & known
+    hits, decided, held = (side.totals(images) for images in (truth & decisions, decisions, truth))
+    f1 = np.where(held > 0, ratio(2 * hits, decided + held), np.nan)
+    return {"macro_ap": macro(precision), "macro_auroc": macro(auroc), "macro_f1": macro(f1)}
+
+
+def ranks_within(probs: FloatArray, known: BoolArray | None) -> FloatArray:
+    """(N, K) midranks of each label's probabilities among its known images; 0 where unknown."""
+    ranks = np.zeros(probs.shape)
+    for label in range(probs.shape[1]):
+        rows = slice(None) if known is None else known[:, label]
+        ranks[rows, label] = midranks(probs[rows, label])
+    return ranks
