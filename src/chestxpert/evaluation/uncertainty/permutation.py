@@ -20,7 +20,7 @@ from chestxpert.evaluation.measures import Values
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, ratio
 from chestxpert.evaluation.scored import Scored
 from chestxpert.evaluation.uncertainty.auroc_parts import midranks
-from chestxpert.evaluation.weighted_ranking import drawn_ranking
+from chestxpert.evaluation.weighted_ranking import split_ranking
 
 METRICS = ("macro_ap", "macro_auroc", "macro_f1")
 _ROUNDING = 1e-12
@@ -70,24 +70,30 @@ def _differences(one: Scored, other: Scored, draws: PatientDraws, swapped: npt.N
     """First minus second in every permutation: (m + 1,) arrays."""
     patients = draws.counts.shape[1]
     owners = np.concatenate([draws.patient_of_image, draws.patient_of_image + patients])
-    stays = np.hstack([1 - swapped, swapped]).astype(np.int32)
-    sides = PatientDraws(owners, stays), PatientDraws(owners, np.roll(stays, patients, axis=1))
-    first, second = (_measure(one, other, side) for side in sides)
-    return {name: first[name] - second[name] for name in METRICS}
-
-
-def _measure(one: Scored, other: Scored, side: PatientDraws) -> Values:
-    """The metrics of the predictions that weigh 1."""
+    first = PatientDraws(owners, np.hstack([1 - swapped, swapped]).astype(np.int32))
     truth = np.vstack([one.truth, other.truth])
     known = None if one.known is None else np.vstack([one.known, one.known])
     ranks = np.vstack([ranks_within(run.probs, run.known) for run in (one, other)])
-    auroc, precision = drawn_ranking(truth, ranks, side, known=known)
+    (auroc, precision), (other_auroc, other_precision) = split_ranking(truth, ranks, first, known=known)
     decisions = np.vstack([one.decisions, other.decisions])
     if known is not None:
         truth, decisions = truth & known, decisions & known
-    hits, decided, held = (side.totals(images) for images in (truth & decisions, decisions, truth))
-    f1 = np.where(held > 0, ratio(2 * hits, decided + held), np.nan)
-    return {"macro_ap": macro(precision), "macro_auroc": macro(auroc), "macro_f1": macro(f1)}
+    return {
+        "macro_ap": macro(precision) - macro(other_precision),
+        "macro_auroc": macro(auroc) - macro(other_auroc),
+        "macro_f1": _f1_difference(truth, decisions, first),
+    }
+
+
+def _f1_difference(truth: BoolArray, decisions: BoolArray, first: PatientDraws) -> FloatArray:
+    """Macro F1 of the predictions that weigh 1 minus that of the others. Both have the same positives."""
+    held = first.totals(truth)
+    sides = []
+    for images in (truth & decisions, decisions):
+        chosen = first.totals(images)
+        sides.append((chosen, images.sum(axis=0) - chosen))
+    f1 = [np.where(held > 0, ratio(2 * hits, decided + held), np.nan) for hits, decided in zip(*sides, strict=True)]
+    return np.asarray(macro(f1[0]) - macro(f1[1]))
 
 
 def ranks_within(probs: FloatArray, known: BoolArray | None) -> FloatArray:
