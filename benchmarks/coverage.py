@@ -102,7 +102,7 @@ def point(truth: Bools, scores: Array) -> Values:
 
 def drawn(truth: Bools, scores: Array, draws: PatientDraws) -> Values:
     """(D, K) metrics in every draw."""
-    area, precision = drawn_ranking(truth, scores, draws)
+    area, precision = drawn_ranking(truth, scores, draws, workers=1)
     decided = scores >= CUT
     hits, calls, held = (draws.totals(images) for images in (truth & decided, decided, truth))
     return {"AUROC": area, "AP": precision, "F1": np.where(held > 0, ratio(2 * hits, calls + held), np.nan)}
@@ -158,7 +158,7 @@ def one_study(truths: Values, patients: int, n_draws: int, study: int, rng: np.r
                 float(true_values[label]),
                 label_intervals(
                     name, float(points[0][name][label]), spreads[0][name][:, label], moves[0][:, label], count,
-                    parts[0].macro([label]),
+                    parts[0].column(label),
                 ),
             )  # fmt: skip
 
@@ -213,7 +213,7 @@ def one_study_of_seeds(
         skill = SKILL + SKILL_SD * rng.normal()
         scores = skill * truth + 0.8 * common + 0.6 * noise(owner, 0.7, rng)
         points.append(float(macro(auroc(truth, scores))))
-        spreads.append(macro(drawn_ranking(truth, scores, draws)[0]))
+        spreads.append(macro(drawn_ranking(truth, scores, draws, workers=1)[0]))
     mean, parts = float(np.mean(points)), SeedVariance.of(points, spreads)
     drawn_seeds = rng.integers(0, seeds, (seeds, n_draws))
     two_level = np.mean([np.stack(spreads)[chosen, np.arange(n_draws)] for chosen in drawn_seeds], axis=0)

@@ -167,7 +167,7 @@ def _label(column: int, measured: Sequence[RunMeasures]) -> dict[str, Any]:
             "logit-t" if name in LOGIT_T else "percentile",
             int(measured[0].spread.carriers[column]),
         )
-    entry["auroc"]["obuchowski"] = analytic(AurocParts.average([run.spread.auroc for run in measured]).macro([column]))
+    entry["auroc"]["obuchowski"] = analytic(AurocParts.average([run.spread.auroc for run in measured]).column(column))
     thresholds = [float(run.operating.labels.values[column]) for run in measured]
     return entry | {
         "threshold": float(np.mean(thresholds)),

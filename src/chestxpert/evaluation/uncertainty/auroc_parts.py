@@ -101,15 +101,18 @@ class AurocParts:
         """Paired differences on the same patients and labels."""
         return AurocParts(*(getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__))
 
-    def macro(self, columns: Sequence[int] | None = None) -> AurocParts:
-        """The mean over labels where AUROC is defined, as one column; over `columns` alone if given."""
-        chosen = np.arange(len(self.values)) if columns is None else np.asarray(columns)
-        chosen = chosen[~np.isnan(self.values[chosen])]
-        if not len(chosen):
-            chosen = np.arange(1)
-        values, *sides = (getattr(self, name)[..., chosen] for name in self.__dataclass_fields__)
+    def column(self, label: int) -> AurocParts:
+        """One label alone."""
+        return AurocParts(*(getattr(self, name)[..., [label]] for name in self.__dataclass_fields__))
+
+    def macro(self) -> AurocParts:
+        """The mean over the labels whose AUROC is defined, as one column; NaN where none is."""
+        defined = ~np.isnan(self.values)
+        if not defined.any():
+            return self.column(0)
+        values, *sides = (getattr(self, name)[..., defined] for name in self.__dataclass_fields__)
         # A label whose positives are all one patient's has no error of its own, NaN; to a mean it adds what it has, 0.
-        means = [values, *map(np.nan_to_num, sides)] if not np.isnan(values).any() else [values, *sides]
+        means = [values, *map(np.nan_to_num, sides)]
         return AurocParts(*(part.mean(axis=-1, keepdims=True) for part in means))
 
     def errors(self) -> FloatArray:

@@ -78,9 +78,10 @@ def combined_interval(
 ) -> tuple[float, float]:
     """Interval of a mean over seeds, or of a difference of two, for other patients *and* other seeds.
 
-    Student's t about the estimate, its degrees of freedom by Satterthwaite (Biometrics Bulletin 2, 1946): those of
-    the patients as long as they dominate, few where the seeds do. The variance between S seeds is estimated from
-    S - 1 degrees of freedom, and that is what makes it wide with two seeds.
+    The estimate and, to either side, the root of the sum of each variance times the square of Student's t with its own
+    degrees of freedom (Banerjee, Sankhya 22, 1960), which holds the truth in at least `level` of all cases: P - 1 for
+    the patients, S - 1 for S seeds. So it is wide with three seeds and of little use with two, as it should be; one t
+    for the sum of both (Satterthwaite) covered .87 to .94 there.
 
     Parameters
     ----------
@@ -96,14 +97,9 @@ def combined_interval(
     low, high : float
         NaN with fewer than two seeds on any side.
     """
-    over_patients = sum(part.patients for part in parts)
-    over_seeds = [part.seed / max(1, part.seeds) for part in parts]
-    total = over_patients + sum(over_seeds)
-    if math.isnan(total) or math.isnan(estimate) or patients < 2:
+    if patients < 2 or math.isnan(estimate) or any(math.isnan(part.total) for part in parts):
         return math.nan, math.nan
-    if total == 0:
-        return estimate, estimate
-    squares = over_patients**2 / (patients - 1)
-    squares += sum(value**2 / (part.seeds - 1) for value, part in zip(over_seeds, parts, strict=True))
-    reach = float(stdtrit(total**2 / squares, (1 + level) / 2)) * total**0.5
-    return estimate - reach, estimate + reach
+    share = (1 + level) / 2
+    square = sum(part.patients for part in parts) * float(stdtrit(patients - 1, share)) ** 2
+    square += sum(part.seed / part.seeds * float(stdtrit(part.seeds - 1, share)) ** 2 for part in parts)
+    return estimate - square**0.5, estimate + square**0.5
