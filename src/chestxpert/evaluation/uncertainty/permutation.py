@@ -4,8 +4,11 @@ If two recipes are alike, it is chance which of the two a patient's predictions 
 for each patient says whether the predictions for all its images change sides. Probabilities of different recipes have
 different scales, and to swap them would mix the scales; so ranks within each recipe are swapped for AUROC and average
 precision (Bandos, Rockette and Gur, Statistics in Medicine 24, 2005), which know no more than ranks, and decisions for
-F1. The weights of the bootstrap's kernel do the swapping: both recipes' predictions stand below each other, and a
-patient's weigh 1 on one side and 0 on the other.
+F1. Where both recipes have a rank, a coin says whose image stands first: ties that the recipes themselves do not have
+would change average precision in permutations alone, and the test would find too much (.070 for .05).
+
+The weights of the bootstrap's kernel do the swapping: both recipes' predictions stand below each other, and a patient's
+weigh 1 on one side and 0 on the other.
 """
 
 from __future__ import annotations
@@ -53,7 +56,7 @@ def permutation_p(
     swapped[0] = 0  # the recipes as they are, measured in the same way
     totals = dict.fromkeys(METRICS, np.zeros(len(swapped)))
     for one, other in zip(first, second, strict=False):
-        for name, values in _differences(one, other, draws, swapped).items():
+        for name, values in _differences(one, other, draws, swapped, seed).items():
             totals[name] = totals[name] + values
     return {name: _share_as_large(values) for name, values in totals.items()}
 
@@ -66,14 +69,14 @@ def _share_as_large(differences: FloatArray) -> float:
     return float((sizes >= sizes[0] - _ROUNDING).sum() / len(sizes))
 
 
-def _differences(one: Scored, other: Scored, draws: PatientDraws, swapped: npt.NDArray[np.int32]) -> Values:
+def _differences(one: Scored, other: Scored, draws: PatientDraws, swapped: npt.NDArray[np.int32], seed: int) -> Values:
     """First minus second in every permutation: (m + 1,) arrays."""
     patients = draws.counts.shape[1]
     owners = np.concatenate([draws.patient_of_image, draws.patient_of_image + patients])
     first = PatientDraws(owners, np.hstack([1 - swapped, swapped]).astype(np.int32))
     truth = np.vstack([one.truth, other.truth])
     known = None if one.known is None else np.vstack([one.known, one.known])
-    ranks = np.vstack([ranks_within(run.probs, run.known) for run in (one, other)])
+    ranks = common_ranks(one, other, np.random.default_rng([seed, 1]))
     (auroc, precision), (other_auroc, other_precision) = split_ranking(truth, ranks, first, known=known)
     decisions = np.vstack([one.decisions, other.decisions])
     if known is not None:
@@ -96,10 +99,16 @@ def _f1_difference(truth: BoolArray, decisions: BoolArray, first: PatientDraws) 
     return np.asarray(macro(f1[0]) - macro(f1[1]))
 
 
-def ranks_within(probs: FloatArray, known: BoolArray | None) -> FloatArray:
-    """(N, K) midranks of each label's probabilities among its known images; 0 where unknown."""
-    ranks = np.zeros(probs.shape)
-    for label in range(probs.shape[1]):
-        rows = slice(None) if known is None else known[:, label]
-        ranks[rows, label] = midranks(probs[rows, label])
-    return ranks
+def common_ranks(one: Scored, other: Scored, rng: np.random.Generator) -> FloatArray:
+    """(2 N, K) midranks of each label's known images within each recipe, the first recipe's above the other's.
+
+    Images that a recipe gives one probability have one rank still; no rank is in both recipes.
+    """
+    ranks = np.zeros((2, *one.probs.shape))
+    for label in range(one.probs.shape[1]):
+        rows = slice(None) if one.known is None else one.known[:, label]
+        halves = [(2 * midranks(run.probs[rows, label])).astype(np.int64) for run in (one, other)]
+        first_stands_above = rng.random(2 * len(one.probs) + 1) < 0.5
+        ranks[0, rows, label] = halves[0] + 0.5 * first_stands_above[halves[0]]
+        ranks[1, rows, label] = halves[1] + 0.5 * ~first_stands_above[halves[1]]
+    return ranks.reshape(-1, one.probs.shape[1])
