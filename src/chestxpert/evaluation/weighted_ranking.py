@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,8 +61,13 @@ class RankedLabel:
 
     def measure_split(self, counts: npt.NDArray[np.int32]) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
         """As `measure`, for counts of 0 and 1 and for what they leave out: all sums of the rest are differences."""
-        chosen, every = self._sums(counts), self._sums(np.ones_like(counts[:1]))
-        return chosen.metrics(), every.less(chosen).metrics()
+        chosen = self._sums(counts)
+        return chosen.metrics(), self._sums_of_all.less(chosen).metrics()
+
+    @cached_property
+    def _sums_of_all(self) -> _Sums:
+        """The sums where every patient weighs 1."""
+        return self._sums(np.ones((1, int(self.patients.max(initial=-1)) + 1), dtype=np.int32))
 
     def _sums(self, counts: npt.NDArray[np.int32]) -> _Sums:
         if not len(self.ends):
