@@ -70,9 +70,9 @@ def test_counts_along_the_tree_are_means_that_still_add_up(entry: dict) -> None:
         assert counts["found"] == pytest.approx(np.mean(alone))
 
 
-def test_average_precision_has_the_basic_interval_and_says_so(entry: dict) -> None:
+def test_macro_average_precision_has_the_jackknife_interval_and_says_so(entry: dict) -> None:
     kinds = {name: metric["interval"] for name, metric in entry["metrics"].items()}
-    assert {name for name, kind in kinds.items() if kind == "basic"} == {"macro_ap", "macro_ap_findings"}
+    assert {name for name, kind in kinds.items() if kind == "jackknife"} == {"macro_ap", "macro_ap_findings"}
     for metric in entry["metrics"].values():
         assert metric["low"] < metric["high"]
         assert metric["n_draws"] == 60

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chestxpert.cli.options import add_data, add_draws, add_training
+from chestxpert.cli.options import add_data, add_draws, add_margin, add_training
 from chestxpert.cli.parser import Parser, whole
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def add_to(commands: Commands) -> None:
     )  # fmt: skip
     add_training(parser)
     add_draws(parser)
+    add_margin(parser)
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -74,6 +75,13 @@ def run(arguments: argparse.Namespace) -> str:
         taxonomy=arguments.taxonomy,
     )
     progress = progress_on_stderr()
-    comparison = run_study(plan, arguments.out, resume=arguments.resume, draws=arguments.draws, progress=progress)
+    comparison = run_study(
+        plan,
+        arguments.out,
+        resume=arguments.resume,
+        draws=arguments.draws,
+        margin=arguments.margin,
+        progress=progress,
+    )
     report = build_report(arguments.out)
     return f"{summary_text(comparison)}\n\nReport: {report}"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from chestxpert.cli.parser import Parser, whole
 
-DRAWS = 1000
+DRAWS = 2000
+"""As `evaluation.bootstrap.DRAWS`, which costs the help text an import of NumPy."""
 
 
 def add_data(parser: Parser) -> None:
@@ -37,6 +38,15 @@ def add_draws(parser: Parser) -> None:
     parser.add_argument(
         "--draws", metavar="N", type=whole(1), default=DRAWS,
         help="bootstrap draws over patients for intervals and p-values (default: %(default)s)",
+    )  # fmt: skip
+
+
+def add_margin(parser: Parser) -> None:
+    """The largest difference that would not matter."""
+    parser.add_argument(
+        "--margin", metavar="X", type=float,
+        help="largest difference of a metric that would not matter to you, such as 0.01: tests whether recipes are "
+        "equivalent within it; to be named before the results are seen (default: no such test)",
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chestxpert.cli.options import add_draws
+from chestxpert.cli.options import add_draws, add_margin
 from chestxpert.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def add_to(commands: Commands) -> None:
     )
     parser.add_argument("study", metavar="STUDY", type=Path, help="study folder made by 'chestxpert compare'")
     add_draws(parser)
+    add_margin(parser)
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -39,6 +40,8 @@ def run(arguments: argparse.Namespace) -> str:
     from chestxpert.report import build_report, summary_text
     from chestxpert.study.stored import write_comparison
 
-    comparison = write_comparison(arguments.study, draws=arguments.draws, progress=progress_on_stderr())
+    comparison = write_comparison(
+        arguments.study, draws=arguments.draws, margin=arguments.margin, progress=progress_on_stderr()
+    )
     report = build_report(arguments.study)
     return f"{summary_text(comparison)}\n\nReport: {report}"

@@ -20,6 +20,8 @@ from chestxpert.evaluation.metrics import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 LEVEL = 0.95
+DRAWS = 2000
+"""How many draws a comparison takes unless it is told otherwise."""
 
 
 @dataclass(frozen=True, eq=False)

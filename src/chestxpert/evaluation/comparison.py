@@ -12,11 +12,13 @@ from typing import Any
 
 from chestxpert.cohort.table import SPLITS, Cohort
 from chestxpert.errors import PredictionsError
-from chestxpert.evaluation.bootstrap import LEVEL, PatientDraws
+from chestxpert.evaluation.bootstrap import DRAWS, LEVEL, PatientDraws
 from chestxpert.evaluation.contrasts import RecipeValues, baseline_of, contrasts, ranked_by_validation
 from chestxpert.evaluation.diagnosis import MeasuredRun, diagnose
 from chestxpert.evaluation.recipe_results import RunMeasures, RunResult, describe_recipe, recipe_values
 from chestxpert.evaluation.run_metrics import plain
+from chestxpert.evaluation.uncertainty.permutation import permutation_p
+from chestxpert.evaluation.uncertainty.smallest import checked_margin
 from chestxpert.evaluation.verdict import WORDS, Setting, verdict
 from chestxpert.taxonomy import Taxonomy
 
@@ -29,9 +31,10 @@ def compare_runs(
     study: Mapping[str, Sequence[RunResult]],
     cohort: Cohort,
     taxonomy: Taxonomy,
-    draws: int = 1000,
+    draws: int = DRAWS,
     seed: int = 0,
     primary: str = "macro_ap",
+    margin: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Compare recipes on the test images of a cohort.
@@ -44,11 +47,13 @@ def compare_runs(
     taxonomy : Taxonomy
         The tree on which hierarchical metrics of every recipe are measured.
     draws : int
-        Bootstrap draws over test patients.
+        Bootstrap draws over test patients, and as many permutations.
     seed : int
-        Of the draws.
+        Of the draws and of the permutations.
     primary : {"macro_ap", "macro_auroc", "macro_f1"}
         The metric that chooses the best recipe on validation and that the verdict is about.
+    margin : float, optional
+        Largest difference of a metric that would not matter, between 0 and 1; contrasts are tested for equivalence.
     progress : callable, optional
         Called with (runs measured, runs in all).
 
@@ -60,14 +65,21 @@ def compare_runs(
     Raises
     ------
     PredictionsError
-        If there is nothing to compare, a split is empty, or an image has no prediction.
+        If there is nothing to compare, a split is empty, an image has no prediction, or the margin is none.
     """
     _check(study, cohort, primary)
+    checked_margin(margin)
     test = cohort.rows("test")
     drawn = PatientDraws.draw(cohort.patients[test], draws, seed)
     measured = _measure_all(study, cohort, taxonomy, drawn, progress)
     values = {name: recipe_values(runs, measured[name], primary) for name, runs in study.items()}
-    tested = contrasts(values, [primary, *(metric for metric in WORDS if metric != primary)])
+    scored = {name: [run.scored for run in runs] for name, runs in measured.items()}
+    tested = contrasts(
+        values,
+        [primary, *(metric for metric in WORDS if metric != primary)],
+        permuted=lambda a, b: permutation_p(scored[a], scored[b], drawn, seed),
+        margin=margin,
+    )
     setting = Setting(len(test), cohort.n_patients("test"), cohort.simulated)
     result = {
         "schema": SCHEMA,
@@ -75,6 +87,8 @@ def compare_runs(
         "cohort": _describe_cohort(cohort),
         "taxonomy": taxonomy.name,
         "bootstrap": {"unit": "patient", "draws": draws, "seed": seed, "level": LEVEL},
+        "permutations": {"unit": "patient", "number": draws, "seed": seed},
+        "margin": margin,
         "primary": primary,
         "baseline": baseline_of(values),
         "best": {

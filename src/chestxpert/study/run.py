@@ -9,6 +9,8 @@ import yaml
 
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
+from chestxpert.evaluation.bootstrap import DRAWS
+from chestxpert.evaluation.uncertainty.smallest import checked_margin
 from chestxpert.files import begin_or_go_on, removed_if_left_empty, sweep_parts, write_text
 from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
@@ -28,7 +30,13 @@ SLOW = 60.0
 
 
 def run_study(
-    plan: StudyPlan, out: Path, *, resume: bool = False, draws: int = 1000, progress: Progress = SILENT
+    plan: StudyPlan,
+    out: Path,
+    *,
+    resume: bool = False,
+    draws: int = DRAWS,
+    margin: float | None = None,
+    progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Train what is not trained yet, compare, and write `comparison.json`; returns the comparison.
 
@@ -36,7 +44,10 @@ def run_study(
     ------
     RunError
         If `out` is in the way, or holds another study than the one to be resumed.
+    PredictionsError
+        If the margin of equivalence is none; before anything is trained.
     """
+    checked_margin(margin)
     dataset = Dataset.load(plan.dataset)
     for recipe in plan.recipes:
         check_recipe(recipe, dataset.cohort, plan.seeds[0])
@@ -55,7 +66,7 @@ def run_study(
                 kit = kits[NetworkKit.shared_key(recipe)]
                 train_run(recipe, dataset, folder, seed=seed, resume=folder.exists(), kit=kit, progress=progress)
                 tick(1)
-        return write_comparison(out, draws=draws, progress=progress)
+        return write_comparison(out, draws=draws, margin=margin, progress=progress)
 
 
 def _open_study(

@@ -11,6 +11,7 @@ import yaml
 from chestxpert.cohort.table import Cohort
 from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.errors import RunError
+from chestxpert.evaluation.bootstrap import DRAWS
 from chestxpert.evaluation.comparison import RunResult, compare_runs
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.files import write_json
@@ -43,7 +44,9 @@ def _read_run(folder: Path, recipe: Recipe, seed: int) -> RunResult:
     return RunResult(seed, Predictions.load(folder / PREDICTIONS), recipe.architecture, cost, not_learnt)
 
 
-def write_comparison(study: Path, *, draws: int = 1000, progress: Progress = SILENT) -> dict[str, Any]:
+def write_comparison(
+    study: Path, *, draws: int = DRAWS, margin: float | None = None, progress: Progress = SILENT
+) -> dict[str, Any]:
     """Compare the stored predictions of a study and write its `comparison.json`; returns what it holds."""
     plan = read_plan(study)
     cohort = Cohort.load(study / COHORT)
@@ -54,7 +57,7 @@ def write_comparison(study: Path, *, draws: int = 1000, progress: Progress = SIL
         )
     tree = _measured_on(plan, cohort)
     progress.note(f"comparing on {draws} bootstrap draws over patients")
-    comparison = compare_runs(read_runs(study), cohort, tree, draws=draws)
+    comparison = compare_runs(read_runs(study), cohort, tree, draws=draws, margin=margin)
     write_json(study / COMPARISON, comparison)
     return comparison
 
