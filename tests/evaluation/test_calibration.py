@@ -129,7 +129,7 @@ def test_one_step_comes_close_to_fitting_every_draw_anew(
     for name in ("slope", "intercept", "in_the_large"):
         exact = np.stack([getattr(fitted, name) for fitted in anew])
         ends, expected = (np.quantile(part, [0.05, 0.95], axis=0) for part in (getattr(drawn, name), exact))
-        assert (np.abs(ends - expected) < 0.05 * np.ptp(expected, axis=0)).all(), name
+        assert (np.abs(ends - expected) < 0.1 * np.ptp(expected, axis=0)).all(), name
         assert np.corrcoef(getattr(drawn, name)[:, 0], exact[:, 0])[0, 1] > 0.98
 
 

@@ -51,3 +51,12 @@ def test_where_there_is_no_finite_maximum_there_is_no_answer(truth: list[bool]) 
 
 def test_sigmoid_does_not_overflow() -> None:
     assert sigmoid([-1e4, 0.0, 1e4]).tolist() == [0.0, 0.5, 1.0]
+
+
+def test_weights_count_rows_several_times() -> None:
+    rng = np.random.default_rng(7)
+    x, truth, weights = rng.normal(size=(30, 2)), rng.random(30) < 0.5, rng.integers(0, 4, 30)
+    repeated = np.repeat(np.arange(30), weights)
+    found = fit_logistic(x, truth, 0.5, weights=weights)
+    np.testing.assert_allclose(found, fit_logistic(x[repeated], truth[repeated], 0.5), atol=1e-7)
+    assert np.isnan(fit_logistic(x, truth, 0.5, weights=truth)).all()

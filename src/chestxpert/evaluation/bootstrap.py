@@ -68,6 +68,10 @@ class PatientDraws:
             row[:] = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
         return cls(patient_of_image.astype(np.int64), counts)
 
+    def first(self, draws: int) -> PatientDraws:
+        """The first of these draws, for what would take too long in all of them."""
+        return PatientDraws(self.patient_of_image, self.counts[:draws])
+
     def totals(self, values: npt.ArrayLike) -> FloatArray:
         """Weighted sums over images in every draw.
 

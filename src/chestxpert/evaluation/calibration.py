@@ -80,7 +80,7 @@ def ece(truth: npt.ArrayLike, probs: npt.ArrayLike, known: npt.ArrayLike | None 
     of a rare finding all lie in the lowest bin of equal width, whose error says nothing of the few that matter.
 
     The value is never below 0 and so too high on average, by some four fifths of a standard error of a bin's share:
-    perfect probabilities of 2 % reach about .016 with 10 bins of 40 images. Compare recipes by it, not one with 0.
+    perfect probabilities of 2 % reach about .018 with 10 bins of 40 images. Compare recipes by it, not one with 0.
 
     Returns
     -------
@@ -159,9 +159,9 @@ def drawn_cox(
     """`fitted` in every draw, by one Newton step from it: (D, K) arrays.
 
     The one-step bootstrap (Moulton and Zeger, Bootstrapping generalized linear models, Comput Stat Data Anal 11, 1991):
-    the sums that a step needs are sums over patients, so no draw is fitted anew. With 100 positives the ends of the
-    intervals are those of new fits to a twentieth of the width, with 25 to a tenth; with 15 they can be a quarter too
-    narrow, so labels with fewer than `FEWEST` positives or negatives get none.
+    the sums that a step needs are sums over patients, so no draw is fitted anew. From 25 positives on the ends of the
+    intervals are those of new fits to a tenth of the width; with 15 they can be a quarter too narrow, so labels with
+    fewer than `FEWEST` positives or negatives get none.
     """
     parts = []
     for column, (held, values, rows) in enumerate(_known_columns(truth, probs, known)):

@@ -14,8 +14,11 @@ from chestxpert.cohort.table import SPLITS, Cohort
 from chestxpert.errors import PredictionsError
 from chestxpert.evaluation.bootstrap import LEVEL, PatientDraws
 from chestxpert.evaluation.contrasts import baseline_of, contrasts, ranked_by_validation
+from chestxpert.evaluation.further_results import Study, further_results
+from chestxpert.evaluation.partitions import DEFAULT
 from chestxpert.evaluation.recipe_results import RunMeasures, RunResult, describe_recipe, recipe_values
 from chestxpert.evaluation.run_metrics import plain
+from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
 from chestxpert.evaluation.verdict import WORDS, Setting, verdict
 from chestxpert.taxonomy import Taxonomy
 
@@ -32,6 +35,9 @@ def compare_runs(
     seed: int = 0,
     primary: str = "macro_ap",
     progress: Callable[[int, int], None] | None = None,
+    rule: ThresholdRule = F1,
+    subgroups: Sequence[str] = DEFAULT,
+    other: Cohort | None = None,
 ) -> dict[str, Any]:
     """Compare recipes on the test images of a cohort.
 
@@ -50,6 +56,12 @@ def compare_runs(
         The metric that chooses the best recipe on validation and that the verdict is about.
     progress : callable, optional
         Called with (runs measured, runs in all).
+    rule : ThresholdRule
+        By which thresholds are chosen on validation.
+    subgroups : sequence of str
+        What subgroups of the test images are made by; see `chestxpert.evaluation.partitions.partitions`.
+    other : Cohort, optional
+        The same images with labels of another source, to hold these against.
 
     Returns
     -------
@@ -64,11 +76,11 @@ def compare_runs(
     _check(study, cohort, primary)
     test = cohort.rows("test")
     drawn = PatientDraws.draw(cohort.patients[test], draws, seed)
-    measured = _measure_all(study, cohort, taxonomy, drawn, progress)
+    measured = _measure_all(study, cohort, taxonomy, drawn, rule, progress)
     values = {name: recipe_values(runs, measured[name], primary) for name, runs in study.items()}
     tested = contrasts(values, [primary, *(metric for metric in WORDS if metric != primary)])
     setting = Setting(len(test), cohort.n_patients("test"), cohort.simulated)
-    result = {
+    result: dict[str, Any] = {
         "schema": SCHEMA,
         "label_space": list(cohort.label_space.labels),
         "cohort": _describe_cohort(cohort),
@@ -86,7 +98,9 @@ def compare_runs(
         "contrasts": tested,
         "verdict": verdict(values, tested, primary, setting),
     }
-    return dict(plain(result))
+    detailed = list(dict.fromkeys([result["baseline"], *filter(None, result["best"].values())]))
+    whole = Study(study, measured, cohort, taxonomy, drawn, rule, primary, detailed, seed)
+    return dict(plain(result | further_results(whole, subgroups, other)))
 
 
 def _measure_all(
@@ -94,13 +108,14 @@ def _measure_all(
     cohort: Cohort,
     taxonomy: Taxonomy,
     drawn: PatientDraws,
+    rule: ThresholdRule,
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, list[RunMeasures]]:
     measured: dict[str, list[RunMeasures]] = {name: [] for name in study}
     total, done = sum(len(runs) for runs in study.values()), 0
     for name, runs in study.items():
         for run in runs:
-            measured[name].append(RunMeasures.of(run, cohort, taxonomy, drawn))
+            measured[name].append(RunMeasures.of(run, cohort, taxonomy, drawn, rule))
             done += 1
             if progress is not None:
                 progress(done, total)

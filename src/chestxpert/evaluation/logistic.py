@@ -19,7 +19,11 @@ def sigmoid(values: npt.ArrayLike) -> FloatArray:
 
 
 def fit_logistic(
-    columns: npt.ArrayLike, truth: npt.ArrayLike, ridge: float = 0.0, offset: npt.ArrayLike | None = None
+    columns: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    ridge: float = 0.0,
+    offset: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
 ) -> FloatArray:
     """Coefficients that maximise the likelihood of `truth`, less ridge / 2 times their squares.
 
@@ -36,6 +40,8 @@ def fit_logistic(
         At least 0.
     offset : (n,) array, optional
         Added to the linear predictor as it is.
+    weights : (n,) array, optional
+        How often each row counts, at least 0; once by default.
 
     Returns
     -------
@@ -45,39 +51,41 @@ def fit_logistic(
     design = np.column_stack([np.ones(len(np.asarray(truth))), np.asarray(columns, dtype=np.float64)])
     held = np.asarray(truth, dtype=np.bool_)
     shift = np.zeros(len(held)) if offset is None else np.asarray(offset, dtype=np.float64)
+    often = np.ones(len(held)) if weights is None else np.asarray(weights, dtype=np.float64)
     beta = np.zeros(design.shape[1])
-    if held.all() or not held.any():
+    if not often[held].sum() or not often[~held].sum():
         return np.full(len(beta), np.nan)
     penalty = np.full(len(beta), float(ridge))
     penalty[0] = 0.0
-    value = _objective(design @ beta + shift, held, beta, penalty)
+    value = _objective(design @ beta + shift, held, often, beta, penalty)
     for _ in range(_STEPS):
-        step = _newton_step(design, held, shift, beta, penalty)
+        step = _newton_step(design, held, shift, often, beta, penalty)
         if step is None:
             break
         scale = 1.0
         while scale > _TOLERANCE:
-            reached = _objective(design @ (beta + scale * step) + shift, held, beta + scale * step, penalty)
+            moved = beta + scale * step
+            reached = _objective(design @ moved + shift, held, often, moved, penalty)
             if reached <= value + 1e-12 * abs(value):
                 break
             scale /= 2
-        beta, value = beta + scale * step, reached
+        beta, value = moved, reached
         if np.abs(scale * step).max() < _TOLERANCE * (1 + np.abs(beta).max()):
             return beta
     return np.full(len(beta), np.nan)
 
 
-def _objective(linear: FloatArray, held: BoolArray, beta: FloatArray, penalty: FloatArray) -> float:
+def _objective(linear: FloatArray, held: BoolArray, often: FloatArray, beta: FloatArray, penalty: FloatArray) -> float:
     """Minus the penalised log-likelihood."""
-    return float(np.logaddexp(0.0, np.where(held, -linear, linear)).sum() + (penalty * beta**2).sum() / 2)
+    return float(often @ np.logaddexp(0.0, np.where(held, -linear, linear)) + (penalty * beta**2).sum() / 2)
 
 
 def _newton_step(
-    design: FloatArray, held: BoolArray, shift: FloatArray, beta: FloatArray, penalty: FloatArray
+    design: FloatArray, held: BoolArray, shift: FloatArray, often: FloatArray, beta: FloatArray, penalty: FloatArray
 ) -> FloatArray | None:
     probs = sigmoid(design @ beta + shift)
-    gradient = design.T @ (held - probs) - penalty * beta
-    curvature = (design * (probs * (1 - probs))[:, None]).T @ design + np.diag(penalty)
+    gradient = design.T @ (often * (held - probs)) - penalty * beta
+    curvature = (design * (often * probs * (1 - probs))[:, None]).T @ design + np.diag(penalty)
     try:
         return np.asarray(np.linalg.solve(curvature, gradient))
     except np.linalg.LinAlgError:

@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 
 from chestxpert.cohort.table import Cohort
-from chestxpert.evaluation.bootstrap import PatientDraws, interval
+from chestxpert.evaluation.bootstrap import PatientDraws
 from chestxpert.evaluation.contrasts import REFLECTED, RecipeValues
+from chestxpert.evaluation.estimates import estimate as _estimate
+from chestxpert.evaluation.estimates import seed_mean as _seed_mean
+from chestxpert.evaluation.further import drawn_decisions, further_metrics
 from chestxpert.evaluation.levels import METRICS as LEVEL_METRICS
 from chestxpert.evaluation.levels import InnerNodes, level_values, size_of
 from chestxpert.evaluation.measures import Measured, Values, drawn_metrics, point_metrics
-from chestxpert.evaluation.metrics import FloatArray, macro
+from chestxpert.evaluation.metrics import macro
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.run_metrics import defined_labels, label_counts, tree_confusion
 from chestxpert.evaluation.scored import Operating, Scored
+from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
 from chestxpert.taxonomy import Taxonomy
 
 LABEL_METRICS = ("auroc", "ap", "f1", "precision", "recall", "brier")
@@ -53,21 +57,27 @@ class RunMeasures:
     validation: Measured
     test: Measured
     drawn: Measured
+    further: Measured
+    drawn_further: Measured
     inner: InnerNodes
     drawn_inner: Values
     tree: dict[str, Any]
 
     @classmethod
-    def of(cls, run: RunResult, cohort: Cohort, taxonomy: Taxonomy, draws: PatientDraws) -> RunMeasures:
-        """Measure one run; thresholds come from its validation rows."""
-        operating = Operating.choose(run.predictions, cohort)
+    def of(
+        cls, run: RunResult, cohort: Cohort, taxonomy: Taxonomy, draws: PatientDraws, rule: ThresholdRule = F1
+    ) -> RunMeasures:
+        """Measure one run; thresholds come from its validation rows, by a rule."""
+        operating = Operating.choose(run.predictions, cohort, rule)
         test = Scored.of(run.predictions, cohort, "test", operating, taxonomy)
         return cls(
             operating=operating,
             validation=point_metrics(Scored.of(run.predictions, cohort, "val", operating, taxonomy)),
             test=point_metrics(test),
             drawn=drawn_metrics(test, draws),
-            inner=(inner := InnerNodes.of(run.predictions, cohort, "test", taxonomy)),
+            further=further_metrics(test),
+            drawn_further=drawn_decisions(test, draws),
+            inner=(inner := InnerNodes.of(run.predictions, cohort, "test", taxonomy, rule)),
             drawn_inner=inner.drawn(draws),
             tree=tree_confusion(run.predictions, cohort, "test", operating),
         )
@@ -107,11 +117,6 @@ def describe_recipe(
         "levels": _levels(measured, taxonomy),
         "tree": _mean_tree([run.tree for run in measured]),
     } | ({"not_learnt": not_learnt} if not_learnt else {})
-
-
-def _seed_mean(arrays: Sequence[FloatArray]) -> FloatArray:
-    """Mean over seeds, of those in which the metric is defined."""
-    return macro(np.stack(arrays), axis=0)
 
 
 def _overall(name: str, measured: Sequence[RunMeasures], values: RecipeValues) -> dict[str, Any]:
@@ -170,15 +175,6 @@ def _levels(measured: Sequence[RunMeasures], taxonomy: Taxonomy) -> dict[str, An
         for column, node in enumerate(measured[0].inner.names)
     }
     return {"means": means, "inner": inner}
-
-
-def _estimate(
-    points: Sequence[FloatArray], draws: Sequence[FloatArray], reflected: bool = False
-) -> dict[str, float | int]:
-    """Mean over seeds and its interval over patients."""
-    mean = float(macro([float(point) for point in points]))
-    low, high, n_draws = interval(_seed_mean(draws), mean if reflected else None)
-    return {"mean": mean, "low": low, "high": high, "n_draws": n_draws}
 
 
 def _mean_cost(costs: Sequence[Mapping[str, Any]]) -> dict[str, float | int | None]:

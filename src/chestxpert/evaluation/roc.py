@@ -1,7 +1,7 @@
 """Parts of the ROC curve: its left end, and single points of it; on the images as they are or in bootstrap draws.
 
 The points of the curve lie at the distinct scores; equal scores share one point, and between two points the curve is
-the straight line, as in scikit-learn. Image i counts ``weights[d, i]`` times in draw d.
+the straight line, as in scikit-learn.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from chestxpert.evaluation.bootstrap import PatientDraws
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, known_columns, pair, ratio
+from chestxpert.evaluation.weighted_ranking import RankedLabel
 
 MAX_FPR = 0.1
 """The false-positive rate up to which the partial area is taken: nine in ten healthy images left alone, or more."""
@@ -24,50 +25,54 @@ _ROUNDING = 1e-9  # so that 10 % of 30 negatives are 3 of them
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """ROC points of D draws, from the highest score down.
+    """The ROC curve of D draws: it only rises at the G scores that positives have, and is level between them.
 
     Parameters
     ----------
-    false, true : (D, G) float64 arrays
-        Negatives and positives with at least each of the G distinct scores.
+    start, end : (D, G) float64 arrays
+        Negatives above each of these scores, and down to it: the same but for negatives that share the score.
+    below, high : (D, G) float64 arrays
+        Positives above it, and down to it.
+    positives, negatives : (D,) float64 arrays
     """
 
-    false: FloatArray
-    true: FloatArray
+    start: FloatArray
+    end: FloatArray
+    below: FloatArray
+    high: FloatArray
+    positives: FloatArray
+    negatives: FloatArray
 
     @classmethod
-    def of(cls, truth: BoolArray, scores: FloatArray, weights: npt.NDArray[np.number]) -> Curve:
-        """Curve of one label's n known images, weighted by a (D, n) array."""
-        order = np.argsort(-scores, kind="stable")
-        ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, len(order) > 0))
-        sorted_weights, held = weights[:, order], truth[order]
-        everything = np.cumsum(sorted_weights, axis=1, dtype=np.float64)[:, ends]
-        true = np.cumsum(sorted_weights * held, axis=1, dtype=np.float64)[:, ends]
-        return cls(everything - true, true)
+    def of(cls, ranked: RankedLabel, counts: npt.NDArray[np.int32]) -> Curve:
+        """Curve of one label, each image weighing what its patient counts in (D, P)."""
+        if not len(ranked.ends):
+            none = np.empty((len(counts), 0))
+            return cls(none, none, none, none, np.zeros(len(counts)), np.zeros(len(counts)))
+        sums = ranked.sums(counts)
+        high = sums.hits.astype(np.float64)
+        below = high - sums.gain
+        return cls(sums.above - below, sums.reached - high, below, high, high[:, -1], sums.images - high[:, -1])
 
     def sensitivity_at(self, specificity: float) -> FloatArray:
         """(D,) largest sensitivity among the points whose specificity is at least this; NaN without both classes."""
-        if not self.true.shape[1]:
-            return np.full(len(self.true), np.nan)
-        positives, negatives = self.true[:, -1], self.false[:, -1]
-        allowed = np.floor(negatives * (1 - specificity) + _ROUNDING)
-        points = (self.false <= allowed[:, None]).sum(axis=1)
-        reached = np.where(points > 0, self.true[np.arange(len(points)), np.maximum(points - 1, 0)], 0.0)
-        return np.where(negatives > 0, ratio(reached, positives), np.nan)
+        allowed = np.floor(self.negatives * (1 - specificity) + _ROUNDING)
+        reached = np.where(self.end <= allowed[:, None], self.high, 0.0).max(axis=1, initial=0.0)
+        return np.where(self.negatives > 0, ratio(reached, self.positives), np.nan)
 
     def partial_area(self, max_fpr: float) -> FloatArray:
         """(D,) area up to `max_fpr`, standardised (McClish); NaN without both classes."""
-        if not self.true.shape[1]:
-            return np.full(len(self.true), np.nan)
-        start = np.zeros((len(self.true), 1))
-        x = np.hstack([start, ratio(self.false, self.false[:, -1:])])
-        y = np.hstack([start, ratio(self.true, self.true[:, -1:])])
-        left, right = np.minimum(x[:, :-1], max_fpr), np.minimum(x[:, 1:], max_fpr)
-        share = np.divide(right - left, np.diff(x), out=np.ones_like(left), where=np.diff(x) != 0)
-        heights = y[:, :-1] + share * np.diff(y) / 2
-        area = ((right - left) * heights).sum(axis=1)
-        least = max_fpr**2 / 2
-        return np.asarray((1 + (area - least) / (max_fpr - least)) / 2)
+        limit = self.negatives[:, None] * max_fpr
+        start, end = np.minimum(self.start, limit), np.minimum(self.end, limit)
+        # Level up to a score, then straight up to where its ties end, which the limit may cut short.
+        wide = self.end - self.start
+        share = np.divide(end - start, wide, out=np.zeros_like(wide), where=wide > 0)
+        area = ((end - start) * (self.below + share * (self.high - self.below) / 2)).sum(axis=1)
+        left = np.hstack([np.zeros_like(limit), end])
+        level = np.hstack([start, limit]) - left
+        area += (level * np.hstack([self.below, self.positives[:, None]])).sum(axis=1)
+        part, least = ratio(area, self.positives * self.negatives), max_fpr**2 / 2
+        return np.asarray((1 + (part - least) / (max_fpr - least)) / 2)
 
 
 def sensitivity_at_specificity(
@@ -122,7 +127,8 @@ def _curves(truth: npt.ArrayLike, probs: npt.ArrayLike, known: npt.ArrayLike | N
     mask = known_columns(known, held.shape)
     told = np.ones_like(held) if mask is None else mask
     rows = [told[:, k] for k in range(held.shape[1])]
-    return [Curve.of(held[use, k], scores[use, k], np.ones((1, use.sum()))) for k, use in enumerate(rows)]
+    ranked = [RankedLabel.of(held[use, k], scores[use, k], np.arange(use.sum())) for k, use in enumerate(rows)]
+    return [Curve.of(label, np.ones((1, use.sum()), dtype=np.int32)) for label, use in zip(ranked, rows, strict=True)]
 
 
 def drawn_roc(
@@ -146,9 +152,9 @@ def drawn_roc(
 
     def work(label: int) -> None:
         rows = told[:, label]
-        held, scores, patients = truth[rows, label], probs[rows, label], draws.patient_of_image[rows]
-        for part in draws.chunks(len(held)):
-            curve = Curve.of(held, scores, draws.counts[part][:, patients])
+        ranked = RankedLabel.of(truth[rows, label], probs[rows, label], draws.patient_of_image[rows])
+        for part in draws.chunks(len(ranked.patients)):
+            curve = Curve.of(ranked, draws.counts[part])
             areas[part, label] = curve.partial_area(max_fpr)
             for row, specificity in enumerate(specificities):
                 sensitivities[row, part, label] = curve.sensitivity_at(specificity)

@@ -20,6 +20,27 @@ from chestxpert.evaluation.metrics import BoolArray, FloatArray, ratio
 
 
 @dataclass(frozen=True, eq=False)
+class WeightedSums:
+    """Weights at the G groups of equal scores that hold a positive, highest score first, in d draws.
+
+    Parameters
+    ----------
+    gain, hits : (d, G) int32 arrays
+        Of the positives of each group, and of all positives down to it.
+    above, reached : (d, G) int32 arrays
+        Of all images before each group, and down to its end.
+    images : (d,) float64 array
+        Of all images.
+    """
+
+    gain: npt.NDArray[np.int32]
+    hits: npt.NDArray[np.int32]
+    above: npt.NDArray[np.int32]
+    reached: npt.NDArray[np.int32]
+    images: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class RankedLabel:
     """One label's images sorted by falling score, reduced to what the weighted metrics need.
 
@@ -53,10 +74,8 @@ class RankedLabel:
         positive_starts = np.cumsum(positives[used]) - positives[used]
         return cls(patients, patients[held], starts[used], ends[used], positive_starts)
 
-    def measure(self, counts: npt.NDArray[np.int32]) -> tuple[FloatArray, FloatArray]:
-        """AUROC and average precision for (d, P) patient counts: two (d,) arrays, NaN where undefined."""
-        if not len(self.ends):
-            return np.full(len(counts), np.nan), np.full(len(counts), np.nan)
+    def sums(self, counts: npt.NDArray[np.int32]) -> WeightedSums:
+        """Running sums of the weights of (d, P) patient counts, where the positives are; there must be a positive."""
         # Weight of all images from the highest score down to each image, and of the positives of each group.
         running = np.cumsum(np.take(counts, self.patients, axis=1), axis=1, dtype=np.int32)
         gain = np.take(counts, self.positive_patients, axis=1)
@@ -66,13 +85,20 @@ class RankedLabel:
         above, reached = np.take(running, self.starts - 1, axis=1), np.take(running, self.ends, axis=1)
         if self.starts[0] == 0:
             above[:, 0] = 0
-        positives = hits[:, -1].astype(np.float64)
-        negatives = running[:, -1] - positives
+        return WeightedSums(gain, hits, above, reached, running[:, -1].astype(np.float64))
+
+    def measure(self, counts: npt.NDArray[np.int32]) -> tuple[FloatArray, FloatArray]:
+        """AUROC and average precision for (d, P) patient counts: two (d,) arrays, NaN where undefined."""
+        if not len(self.ends):
+            return np.full(len(counts), np.nan), np.full(len(counts), np.nan)
+        sums = self.sums(counts)
+        positives = sums.hits[:, -1].astype(np.float64)
+        negatives = sums.images - positives
         # Half a group's ties count, so gain * (above + reached) / 2 is what outranks the positives. It holds each
         # pair of positives too, P * P / 2 in all, whatever their order.
-        outranked = _dot(gain, above) + _dot(gain, reached) - positives**2
-        precision = hits / np.maximum(reached, 1)
-        return 1 - ratio(outranked, 2 * positives * negatives), ratio(_dot(gain, precision), positives)
+        outranked = _dot(sums.gain, sums.above) + _dot(sums.gain, sums.reached) - positives**2
+        precision = sums.hits / np.maximum(sums.reached, 1)
+        return 1 - ratio(outranked, 2 * positives * negatives), ratio(_dot(sums.gain, precision), positives)
 
 
 def _dot(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> FloatArray:
