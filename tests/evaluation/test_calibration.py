@@ -9,7 +9,16 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 
 from chestxpert.evaluation.bootstrap import PatientDraws
-from chestxpert.evaluation.calibration import cox, drawn_cox, ece, equal_mass_bins, logit, reliability
+from chestxpert.evaluation.calibration import (
+    cox,
+    drawn_cox,
+    ece,
+    ece_if_perfect,
+    equal_mass_bins,
+    logit,
+    reliability,
+    share_interval,
+)
 from chestxpert.evaluation.logistic import sigmoid
 
 
@@ -166,3 +175,39 @@ def test_a_draw_without_positives_has_no_slope_and_few_positives_no_interval() -
     assert drawn.in_the_large[0, 0] == pytest.approx(fitted.in_the_large[0])
     assert np.isnan(drawn.slope[:, 1]).all()
     assert np.isfinite(fitted.slope[1])
+
+
+@pytest.mark.parametrize("middle", [-4.0, -1.5, 0.0])
+def test_perfect_probabilities_reach_the_error_that_is_foretold(middle: float) -> None:
+    rng = np.random.default_rng(8)
+    probs = np.tile(sigmoid(rng.normal(middle, 1, (400, 1))), (1, 600))
+    reached = ece(rng.random(probs.shape) < probs, probs).mean()
+    assert ece_if_perfect(probs[:, :1])[0] == pytest.approx(reached, rel=0.05)
+
+
+def test_an_error_that_is_foretold_counts_known_images() -> None:
+    rng = np.random.default_rng(9)
+    probs, known = rng.random((80, 2)), rng.random((80, 2)) < 0.5
+    expected = [ece_if_perfect(probs[known[:, k], k : k + 1])[0] for k in range(2)]
+    np.testing.assert_allclose(ece_if_perfect(probs, known), expected)
+    assert np.isnan(ece_if_perfect(probs, np.zeros_like(known))).all()
+
+
+def test_the_interval_of_a_bin_is_wilsons_for_independent_images() -> None:
+    """By hand: 0 of 39 reaches up to z^2 / (39 + z^2), 10 of 40 from .142 to .402."""
+    drawn = np.tile([0.0, 0.25], (50, 1))
+    low, high = share_interval(np.array([0.0, 0.25]), np.array([39.0, 40.0]), drawn)
+    assert low.tolist() == [0.0, pytest.approx(0.1419, abs=1e-4)]
+    assert high.tolist() == [pytest.approx(3.8415 / 42.8415, abs=1e-4), pytest.approx(0.4019, abs=1e-4)]
+
+
+def test_images_of_one_patient_widen_the_interval_of_a_bin() -> None:
+    """Every patient four times over: as wide as with a quarter of the images."""
+    rng = np.random.default_rng(10)
+    held = rng.random(100) < 0.3
+    draws = PatientDraws.draw(np.repeat(np.arange(100), 4).astype(str), 400, 0)
+    drawn = draws.totals(np.repeat(held, 4)[:, None]) / draws.totals(np.ones((400, 1)))
+    share = np.array([held.mean()])
+    found = share_interval(share, np.array([400.0]), drawn)
+    alone = share_interval(share, np.array([100.0]), np.tile(share, (2, 1)))
+    np.testing.assert_allclose(np.concatenate(found), np.concatenate(alone), atol=0.01)

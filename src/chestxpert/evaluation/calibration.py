@@ -18,6 +18,8 @@ BINS = 10
 EPSILON = 1e-7
 """Probabilities are kept this far from 0 and 1 before their logit is taken: as near as 32-bit numbers come to 1."""
 
+Z = 1.959963984540054
+"""Of the normal distribution, between which and its negative 95 % lie."""
 FEWEST = 20
 """Positives, and negatives, from which on slope and intercept get an interval."""
 
@@ -79,8 +81,7 @@ def ece(truth: npt.ArrayLike, probs: npt.ArrayLike, known: npt.ArrayLike | None 
     EMNLP 2015, section 3; Nixon et al., Measuring calibration in deep learning, CVPR workshops 2019): the probabilities
     of a rare finding all lie in the lowest bin of equal width, whose error says nothing of the few that matter.
 
-    The value is never below 0 and so too high on average, by some four fifths of a standard error of a bin's share:
-    perfect probabilities of 2 % reach about .018 with 10 bins of 40 images. Compare recipes by it, not one with 0.
+    The value is never below 0 and so too high on average. Read it beside `ece_if_perfect`, not beside 0.
 
     Returns
     -------
@@ -88,6 +89,26 @@ def ece(truth: npt.ArrayLike, probs: npt.ArrayLike, known: npt.ArrayLike | None 
     """
     columns = _known_columns(truth, probs, known)
     return np.array([float(_error(_bin_sums(held, values, bins)[1])) for held, values, _ in columns])
+
+
+def ece_if_perfect(probs: npt.ArrayLike, known: npt.ArrayLike | None = None, bins: int = BINS) -> FloatArray:
+    """The calibration error that these probabilities reach on average if every one of them is right.
+
+    In a bin of n images the share of positives then lies around its mean with variance v = sum p (1 - p) / n^2, so at a
+    distance of sqrt(2 v / pi) on average (the mean of a half-normal distribution). Images count as independent.
+
+    Returns
+    -------
+    (K,) float64 array; NaN only without known images.
+    """
+    values = np.asarray(probs, dtype=np.float64)
+    columns = _known_columns(np.zeros_like(values, dtype=np.bool_), values, known)
+    found = []
+    for _, scores, _ in columns:
+        where = equal_mass_bins(scores, bins)
+        spread = np.bincount(where, weights=scores * (1 - scores), minlength=bins)
+        found.append(float(ratio(np.sqrt(2 * spread / np.pi).sum(), len(scores))))
+    return np.array(found)
 
 
 def reliability(
@@ -128,6 +149,34 @@ def reliability(
             entry |= {"drawn_share": ratio(drawn[:, 1], drawn[:, 0]), "drawn_error": _error(drawn)}
         result.append(entry)
     return result
+
+
+def share_interval(share: FloatArray, n: FloatArray, drawn: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """95 % interval of the share of positives of each bin, over patients.
+
+    Wilson's interval (JASA 22, 1927) for as many independent images as the bin is worth: its images divided by the
+    design effect, which is the variance of the drawn shares over that of independent images, but at least 1 (Korn and
+    Graubard, Survey Methodology 24, 1998). A bin without positives has a width, which no resampling of it would give.
+
+    Parameters
+    ----------
+    share, n : (B,) float64 arrays
+        Share of positives and number of images.
+    drawn : (D, B) float64 array
+        The share in each draw; NaN where a draw has no image of the bin.
+
+    Returns
+    -------
+    low, high : (B,) float64 arrays in [0, 1]
+    """
+    told = ~np.isnan(drawn)
+    centred = np.where(told, drawn - ratio(np.where(told, drawn, 0).sum(axis=0), told.sum(axis=0)), 0.0)
+    variance = ratio((centred**2).sum(axis=0), told.sum(axis=0))
+    effect = np.nan_to_num(ratio(variance, share * (1 - share) / n), nan=1.0)
+    worth = n / np.maximum(effect, 1.0)
+    spread = Z**2 / worth
+    middle, half = share + spread / 2, Z * np.sqrt(share * (1 - share) / worth + spread / (4 * worth))
+    return np.maximum((middle - half) / (1 + spread), 0.0), np.minimum((middle + half) / (1 + spread), 1.0)
 
 
 def cox(truth: npt.ArrayLike, probs: npt.ArrayLike, known: npt.ArrayLike | None = None) -> Cox:

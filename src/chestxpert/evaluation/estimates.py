@@ -59,3 +59,18 @@ def mean_over_labels(
     defined = int((~np.isnan(seed_mean(points)[chosen])).sum())
     entry = estimate(means, [macro(draw[:, chosen], axis=-1) for draw in draws], reflected)
     return entry | {"n_defined": defined, "n_undefined": len(chosen) - defined}
+
+
+NOISE = 2.0
+
+
+def claimed(entries: dict[str, Estimate]) -> dict[str, Estimate]:
+    """Metrics by name; ``ece`` loses its interval where it is less than `NOISE` times ``ece_if_perfect``.
+
+    There the error is mostly noise, and draws add their own: no bootstrap interval holds the true error then. In
+    simulations with 280 and 1,500 patients none of 60 did where probabilities were right, and .85 to .97 of them where
+    the error was 2.8 times what perfect ones reach, or more.
+    """
+    if "ece" not in entries or not entries["ece"]["mean"] < NOISE * entries["ece_if_perfect"]["mean"]:
+        return entries
+    return entries | {"ece": entries["ece"] | {"low": float("nan"), "high": float("nan"), "n_draws": 0}}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from chestxpert.evaluation.bootstrap import PatientDraws
-from chestxpert.evaluation.calibration import cox, drawn_cox, ece, reliability
+from chestxpert.evaluation.calibration import cox, drawn_cox, ece, ece_if_perfect, reliability
 from chestxpert.evaluation.measures import Measured, Values
 from chestxpert.evaluation.metrics import ratio
 from chestxpert.evaluation.rates import Counts, image_ranking_losses, ranking_loss
@@ -21,7 +21,7 @@ DECISIONS = ("sensitivity", "specificity", "mcc")
 SPECIFICITIES = {"sensitivity_at_90": 0.90, "sensitivity_at_95": 0.95}
 CURVES = (*SPECIFICITIES, "partial_auroc")
 FITTED = ("slope", "intercept", "in_the_large")
-CALIBRATION = ("ece", *FITTED)
+CALIBRATION = ("ece", "ece_if_perfect", *FITTED)
 
 BIASED_IN_DRAWS = ("ap", "ece")
 """Per-label metrics that rise when rows are drawn twice; a mean of them over labels has the basic interval."""
@@ -36,6 +36,7 @@ def further_metrics(scored: Scored) -> Measured:
         name: sensitivity_at_specificity(truth, probs, wanted, known) for name, wanted in SPECIFICITIES.items()
     }
     per_label |= {"partial_auroc": partial_auroc(truth, probs, known=known), "ece": ece(truth, probs, known)}
+    per_label |= {"ece_if_perfect": ece_if_perfect(probs, known)}
     per_label |= {name: getattr(fitted, name) for name in FITTED}
     return Measured(per_label, {"ranking_loss": np.asarray(ranking_loss(truth, probs, known))})
 
@@ -50,7 +51,7 @@ def drawn_decisions(scored: Scored, draws: PatientDraws) -> Measured:
 
 
 def drawn_curves(scored: Scored, draws: PatientDraws) -> Values:
-    """`CURVES` and `CALIBRATION` in every draw: (D, K) arrays."""
+    """`CURVES` and `CALIBRATION` in every draw, but for what is no estimate: (D, K) arrays."""
     truth, probs, known = scored.truth, scored.probs, scored.known
     sensitivities, areas = drawn_roc(truth, probs, draws, tuple(SPECIFICITIES.values()), known=known)
     fitted = drawn_cox(truth, probs, cox(truth, probs, known), draws, known)

@@ -16,9 +16,9 @@ import numpy as np
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.agreement import SharedImages, describe_agreement, measure_against_both
 from chestxpert.evaluation.bootstrap import PatientDraws, interval
-from chestxpert.evaluation.calibration import BINS, reliability
+from chestxpert.evaluation.calibration import BINS, reliability, share_interval
 from chestxpert.evaluation.decision_curve import THRESHOLDS, net_benefit, treat_all
-from chestxpert.evaluation.estimates import estimate, mean_over_labels, seed_mean
+from chestxpert.evaluation.estimates import claimed, estimate, mean_over_labels, seed_mean
 from chestxpert.evaluation.floor import shortcut_floor
 from chestxpert.evaluation.further import BIASED_IN_DRAWS, CALIBRATION, CURVES, DECISIONS, FITTED, drawn_curves
 from chestxpert.evaluation.groups import describe_groups
@@ -144,22 +144,23 @@ def _both(study: Study, names: Sequence[str], points: Sequence[Values], draws: S
     """Means over all labels, and every label, of some metrics of one recipe."""
     labels = study.cohort.label_space.labels
     drawn = {name: [seed[name] for seed in draws if name in seed] for name in names}
-    return {
-        "macro": {
-            name: mean_over_labels(
-                [seed[name] for seed in points], drawn[name], range(len(labels)), reflected=name in BIASED_IN_DRAWS
-            )
-            for name in names
-            if name not in FITTED
-        },
-        "per_label": {
-            label: {
+    means = {
+        name: mean_over_labels(
+            [seed[name] for seed in points], drawn[name], range(len(labels)), reflected=name in BIASED_IN_DRAWS
+        )
+        for name in names
+        if name not in FITTED
+    }
+    each = {
+        label: claimed(
+            {
                 name: estimate([seed[name][column] for seed in points], [array[:, column] for array in drawn[name]])
                 for name in names
             }
-            for column, label in enumerate(labels)
-        },
+        )
+        for column, label in enumerate(labels)
     }
+    return {"macro": claimed(means), "per_label": each}
 
 
 def _net_benefit(study: Study, scored: Mapping[str, Sequence[Scored]]) -> dict[str, Any]:
@@ -229,11 +230,9 @@ def _reliability(study: Study, name: str, run: Scored) -> dict[str, Any]:
     bins = reliability(run.truth, run.probs, run.known, study.draws)
     described = {}
     for label, entry in zip(study.cohort.label_space.labels, bins, strict=True):
-        ends = _with_ends(entry["share"], entry["drawn_share"])
-        described[label] = {key: entry[key] for key in ("n", "positives", "mean_prob", "share")} | {
-            "low": ends["low"],
-            "high": ends["high"],
-        }
+        low, high = share_interval(entry["share"], entry["n"], entry["drawn_share"])
+        counts = {key: entry[key].astype(np.int64) for key in ("n", "positives")}
+        described[label] = counts | {"mean_prob": entry["mean_prob"], "share": entry["share"], "low": low, "high": high}
     return {"seed": study.runs[name][0].seed, "per_label": described}
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from chestxpert.cohort.frequency import GROUPS, HEAD, TAIL, frequency_groups
 from chestxpert.cohort.table import Cohort
-from chestxpert.evaluation.estimates import mean_over_labels
-from chestxpert.evaluation.further import BIASED_IN_DRAWS
+from chestxpert.evaluation.estimates import claimed, mean_over_labels
+from chestxpert.evaluation.further import BIASED_IN_DRAWS, FITTED
 from chestxpert.evaluation.measures import Values
 from chestxpert.evaluation.metrics import macro, ratio
 
@@ -68,7 +68,7 @@ def describe_groups(
 
 
 def _means(points: Sequence[Values], draws: Sequence[Values], columns: Sequence[int]) -> dict[str, Any]:
-    return {
+    means = {
         metric: mean_over_labels(
             [np.asarray(seed[metric]) for seed in points],
             [seed[metric] for seed in draws if metric in seed],
@@ -76,4 +76,6 @@ def _means(points: Sequence[Values], draws: Sequence[Values], columns: Sequence[
             reflected=metric in BIASED_IN_DRAWS,
         )
         for metric in points[0]
+        if metric not in FITTED  # a single rare finding could carry their mean away
     }
+    return claimed(means)

@@ -88,7 +88,7 @@ class Part:
         }
 
     def means(self, columns: npt.NDArray[np.int64]) -> dict[str, Estimate]:
-        """Means over labels that are measured in every subgroup."""
+        """Means over some labels."""
         return {
             name: mean_over_labels(
                 [seed[name] for seed in self.points], [seed[name] for seed in self.draws], columns,
@@ -116,7 +116,7 @@ def enough_patients(
 
 
 def describe_subgroups(
-    seeds: Sequence[Scored], parts: Sequence[Partition], draws: PatientDraws, label_space_findings: Sequence[str]
+    seeds: Sequence[Scored], parts: Sequence[Partition], draws: PatientDraws, measured: Sequence[str]
 ) -> dict[str, Any]:
     """Every partition of one recipe's test images.
 
@@ -128,18 +128,18 @@ def describe_subgroups(
         Of these images.
     draws : PatientDraws
         Over them.
-    label_space_findings : sequence of str
+    measured : sequence of str
         The labels that means are over.
 
     Returns
     -------
     dict
-        By partition: ``unknown``, images in no subgroup; ``findings`` that are measured in every subgroup and that
-        means are over; ``groups``; and ``gaps`` of each group to ``reference``, the one with most images. A gap is
-        group minus reference, on the same draws.
+        By partition: ``unknown``, images in no subgroup; ``groups``; ``findings`` that are measured in every group that
+        measures any, over which the groups' means are; and ``gaps`` of each group to ``reference``, the one with most
+        images: group minus reference, on the same draws, means over the ``findings`` that both measure.
     """
     space = seeds[0].taxonomy.label_space
-    findings = [space.index(name) for name in label_space_findings]
+    findings = [space.index(name) for name in measured]
     return {part.name: _describe(seeds, part, draws, space.labels, findings) for part in parts}
 
 
@@ -147,9 +147,8 @@ def _describe(
     seeds: Sequence[Scored], partition: Partition, draws: PatientDraws, labels: Sequence[str], findings: Sequence[int]
 ) -> dict[str, Any]:
     groups = {group: Part.of(seeds, partition.rows(group), draws) for group in partition.groups}
-    shared = np.array(
-        [column for column in findings if all(part.enough[column] for part in groups.values())], dtype=np.int64
-    )
+    large = [part for part in groups.values() if part.enough[list(findings)].any()]
+    shared = _enough_in(large, findings)
     reference = max(groups, key=lambda group: groups[group].images, default=None)
     return {
         "unknown": partition.unknown,
@@ -165,11 +164,17 @@ def _describe(
         },
         "reference": reference,
         "gaps": {
-            group: _gap(part, groups[reference], shared, labels)
+            group: _gap(part, groups[reference], _enough_in([part, groups[reference]], findings), labels)
             for group, part in groups.items()
             if reference is not None and group != reference
         },
     }
+
+
+def _enough_in(parts: Sequence[Part], findings: Sequence[int]) -> npt.NDArray[np.int64]:
+    """The findings that all of some groups measure; none where there is no group."""
+    chosen = [column for column in findings if parts and all(part.enough[column] for part in parts)]
+    return np.array(chosen, dtype=np.int64)
 
 
 def _gap(part: Part, reference: Part, shared: npt.NDArray[np.int64], labels: Sequence[str]) -> dict[str, Any]:
@@ -177,6 +182,7 @@ def _gap(part: Part, reference: Part, shared: npt.NDArray[np.int64], labels: Seq
     points = [_minus(mine, other) for mine, other in zip(part.points, reference.points, strict=True)]
     draws = [_minus(mine, other) for mine, other in zip(part.draws, reference.draws, strict=True)]
     return {
+        "findings": [labels[column] for column in shared],
         "macro": {
             name: mean_over_labels([seed[name] for seed in points], [seed[name] for seed in draws], shared)
             for name in GAPS

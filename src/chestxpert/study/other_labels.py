@@ -106,8 +106,8 @@ def match_images(cohort: Cohort, names: list[str]) -> npt.NDArray[np.int64]:
     ours, theirs = ImageNames(own), ImageNames(names)
     short: dict[str, list[int]] = {}
     for name in own:  # where the other table says less of an image's place than the study does
-        for fitting in theirs.match(name):
-            short.setdefault(fitting, []).append(position[name])
+        for called in theirs.match(name):
+            short.setdefault(called, []).append(position[name])
     rows = []
     for asked in names:
         fitting = [position[found] for found in ours.match(asked)] or short.get(asked, [])
