@@ -66,7 +66,7 @@ def test_counts_in_draws_are_those_of_repeated_rows() -> None:
 
 @pytest.fixture(scope="module")
 def other(cohort: Cohort) -> Cohort:
-    """Readers of every other image, in another order, who see some effusions otherwise; Pneumothorax is half unknown."""
+    """Readers of half the images, in another order, who see some effusions otherwise and know half the Pneumothorax."""
     rng = np.random.default_rng(1)
     rows = rng.permutation(len(cohort))[: len(cohort) // 2]
     labels = np.zeros((len(rows), 3), dtype=bool)

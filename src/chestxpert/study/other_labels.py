@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from chestxpert.cohort.image_names import ImageNames
+from chestxpert.cohort.image_names import ImageNames, path_parts, without_suffix
 from chestxpert.cohort.nih import read_entry_table
 from chestxpert.cohort.table import Cohort, label_array, make_table
 from chestxpert.errors import DataError, UsageError
@@ -101,16 +101,22 @@ def match_images(cohort: Cohort, names: list[str]) -> npt.NDArray[np.int64]:
     Names may differ in suffix and in how many folders stand before the file, on either side. Augmented copies are
     nobody's: another source labels images, not copies.
     """
-    own = [str(name) for name, origin in zip(cohort.image_ids, cohort.table["origin"], strict=True) if not origin]
-    position = {str(name): row for row, name in enumerate(cohort.image_ids)}
-    ours, theirs = ImageNames(own), ImageNames(names)
-    short: dict[str, list[int]] = {}
-    for name in own:  # where the other table says less of an image's place than the study does
-        for called in theirs.match(name):
-            short.setdefault(called, []).append(position[name])
+    own = {
+        str(name): row
+        for row, (name, origin) in enumerate(zip(cohort.image_ids, cohort.table["origin"], strict=True))
+        if not origin
+    }
+    ours = ImageNames(own)
+    ends: dict[str, list[int]] = {}
+    for name, row in own.items():
+        parts = path_parts(name)
+        for start in range(len(parts)):
+            ends.setdefault(without_suffix("/".join(parts[start:])), []).append(row)
     rows = []
     for asked in names:
-        fitting = [position[found] for found in ours.match(asked)] or short.get(asked, [])
+        # A table may say more of an image's place than the study does, or less.
+        whole = without_suffix("/".join(path_parts(asked)))
+        fitting = [own[found] for found in ours.match(asked)] or ends.get(whole, [])
         rows.append(fitting[0] if len(fitting) == 1 else _UNCLEAR if fitting else _STRANGER)
     return np.array(rows, dtype=np.int64)
 
