@@ -60,3 +60,10 @@ def test_weights_count_rows_several_times() -> None:
     found = fit_logistic(x, truth, 0.5, weights=weights)
     np.testing.assert_allclose(found, fit_logistic(x[repeated], truth[repeated], 0.5), atol=1e-7)
     assert np.isnan(fit_logistic(x, truth, 0.5, weights=truth)).all()
+
+
+def test_the_answer_does_not_depend_on_the_start() -> None:
+    rng = np.random.default_rng(8)
+    x, truth = rng.normal(size=(60, 2)), rng.random(60) < 0.3
+    found = fit_logistic(x, truth, start=[5.0, -3.0, 8.0])
+    np.testing.assert_allclose(found, fit_logistic(x, truth), atol=1e-7)

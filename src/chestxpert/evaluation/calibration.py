@@ -198,7 +198,7 @@ def _fit(held: BoolArray, values: FloatArray) -> tuple[float, float, float]:
     # No line has a finite slope if one class lies wholly on one side (Albert and Anderson, Biometrika 71, 1984).
     if lower.max() <= upper.min() or upper.max() <= lower.min():
         return float("nan"), float("nan"), large
-    intercept, slope = fit_logistic(x[:, None], held)
+    intercept, slope = fit_logistic(x[:, None], held, start=[large, 1.0])
     return float(intercept), float(slope), large
 
 
@@ -212,40 +212,40 @@ def drawn_cox(
     intervals are those of new fits to a tenth of the width; with 15 they can be a quarter too narrow, so labels with
     fewer than `FEWEST` positives or negatives get none.
     """
-    parts = []
-    for column, (held, values, rows) in enumerate(_known_columns(truth, probs, known)):
-        if min(held.sum(), (~held).sum()) < FEWEST:
-            parts.append(np.full((len(draws), 3), np.nan))
-            continue
-        mine, x = PatientDraws(draws.patient_of_image[rows], draws.counts), logit(values)
-        both = np.array([fitted.intercept[column], fitted.slope[column]])
-        one_step = _one_step(np.column_stack([np.ones_like(x), x]), held, np.zeros_like(x), both, mine)
-        large = _one_step(np.ones((len(x), 1)), held, x, fitted.in_the_large[column : column + 1], mine)
-        parts.append(np.column_stack([one_step, large]))
-    intercept, slope, large = np.moveaxis(np.stack(parts, axis=-1), 1, 0)
-    return Cox(intercept, slope, large)
+    told = np.ones_like(truth) if known is None else known
+    x = logit(probs)
+    both = _one_step([np.ones_like(x), x], truth, told, np.zeros_like(x), [fitted.intercept, fitted.slope], draws)
+    large = _one_step([np.ones_like(x)], truth, told, x, [fitted.in_the_large], draws)
+    return Cox(both[..., 0], both[..., 1], large[..., 0])
 
 
 def _one_step(
-    design: FloatArray, held: BoolArray, shift: FloatArray, beta: FloatArray, draws: PatientDraws
-) -> FloatArray:
-    """(D, p) coefficients after one weighted Newton step from `beta`; NaN where a draw has no such step."""
-    width = design.shape[1]
-    if np.isnan(beta).any():
-        return np.full((len(draws), width), np.nan)
-    probs = sigmoid(design @ beta + shift)
-    pairs = [(row, column) for row in range(width) for column in range(row, width)]
+    design: list[FloatArray], truth: BoolArray, told: BoolArray, shift: FloatArray, start: list[FloatArray],
+    draws: PatientDraws,
+) -> FloatArray:  # fmt: skip
+    """(D, K, p) coefficients after one weighted Newton step from `start`; NaN where a draw has no such step.
+
+    `design` holds p columns, each (N, K), of which each of the K labels has its own; `start` p arrays (K,).
+    """
+    width, beta = len(design), np.stack(start, axis=-1)
+    probs = sigmoid(sum(np.nan_to_num(one) * column for one, column in zip(start, design, strict=True)) + shift)
     spread = probs * (1 - probs)
-    products = [spread[:, None] * (design[:, [row]] * design[:, [column]]) for row, column in pairs]
-    columns = [design * (held - probs)[:, None], *products]
-    sums = draws.totals(np.column_stack([*columns, held, ~held]))
-    curvature = np.empty((len(draws), width, width))
+    pairs = [(row, column) for row in range(width) for column in range(row, width)]
+    columns = [column * (truth - probs) for column in design]
+    columns += [spread * design[row] * design[column] for row, column in pairs]
+    columns += [truth.astype(np.float64), (~truth).astype(np.float64)]
+    # One product for all: of draws by patients, and of patients by all that is summed.
+    summed = draws.totals(np.hstack([np.where(told, column, 0.0) for column in columns]))
+    sums = np.moveaxis(summed.reshape(len(draws), len(columns), -1), 1, -1)
+    curvature = np.empty((*sums.shape[:2], width, width))
     for position, (row, column) in enumerate(pairs):
-        curvature[:, row, column] = curvature[:, column, row] = sums[:, width + position]
+        curvature[..., row, column] = curvature[..., column, row] = sums[..., width + position]
+    enough = np.minimum((truth & told).sum(axis=0), (~truth & told).sum(axis=0)) >= FEWEST
     # A draw without positives or without negatives has no fit, though it may have a step.
-    usable = (sums[:, -2:] > 0).all(axis=1) & (np.linalg.cond(curvature) < 1 / np.finfo(np.float64).eps)
-    steps = np.full((len(draws), width), np.nan)
-    steps[usable] = np.linalg.solve(curvature[usable], sums[usable, :width, None])[..., 0]
+    usable = (sums[..., -2:] > 0).all(axis=-1) & enough & ~np.isnan(beta).any(axis=-1)
+    usable &= np.linalg.cond(curvature) < 1 / np.finfo(np.float64).eps
+    steps = np.full((*sums.shape[:2], width), np.nan)
+    steps[usable] = np.linalg.solve(curvature[usable], sums[..., :width, None][usable])[..., 0]
     return np.asarray(beta + steps)
 
 

@@ -54,13 +54,16 @@ def net_benefit(
     price = _price(thresholds)
     mask = known_columns(known, held.shape)
     told = np.ones_like(held) if mask is None else mask
-    images = told.sum(axis=0) if draws is None else draws.totals(told)
-    curves = []
-    for threshold, cost in zip(np.asarray(thresholds, dtype=np.float64), price, strict=True):
-        # A case found gains 1, a false alarm loses its price.
-        worth = np.where(told & (values >= threshold), np.where(held, 1.0, -cost), 0.0)
-        curves.append(ratio(worth.sum(axis=0) if draws is None else draws.totals(worth), images))
-    return np.stack(curves, axis=-2)
+    # A case found gains 1, a false alarm loses its price.
+    limits = np.asarray(thresholds, dtype=np.float64)
+    worth = [
+        np.where(told & (values >= limit), np.where(held, 1.0, -cost), 0.0)
+        for limit, cost in zip(limits, price, strict=True)
+    ]
+    if draws is None:
+        return ratio([images.sum(axis=0) for images in worth], told.sum(axis=0))
+    sums = draws.totals(np.hstack([*worth, told])).reshape(len(draws), len(worth) + 1, held.shape[1])
+    return ratio(sums[:, :-1], sums[:, -1:])
 
 
 def treat_all(prevalence: npt.ArrayLike, thresholds: npt.ArrayLike = THRESHOLDS) -> FloatArray:
