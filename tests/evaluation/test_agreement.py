@@ -124,7 +124,7 @@ def test_a_run_is_measured_on_the_same_images_by_both(
         assert entry["n_known"] == len(rows)
         assert entry["ap"]["value"] == pytest.approx(average_precision_score(truth, scores))
     assert both["here"]["per_label"]["Effusion"]["ap"]["value"] != both["there"]["per_label"]["Effusion"]["ap"]["value"]
-    assert both["not_measured"]["Hernia"] == "the other source has no such label"
+    assert both["not_measured"]["Hernia"] == "the other source says nothing of it"
     pneumothorax = [both[side]["per_label"]["Pneumothorax"] for side in ("here", "there")]
     assert pneumothorax[0] == pneumothorax[1]
     assert pneumothorax[0]["n_known"] < len(rows)
@@ -135,6 +135,10 @@ def test_without_a_shared_test_image_no_run_is_measured(
 ) -> None:
     shared = SharedImages.of(cohort, other.select("train"))
     assert measure_against_both(make_predictions(cohort), cohort, shared, {}, 10, 0) is None
+    table = other.table.astype({"Effusion": "boolean"})
+    table["Effusion"] = None
+    silent = SharedImages.of(cohort, Cohort(table.astype({"Effusion": "boolean"}), READERS))
+    assert "Effusion" in silent.missing
     with pytest.raises(PredictionsError, match="share no image"):
         SharedImages.of(cohort.select("test"), other.select("train"))
 

@@ -95,7 +95,7 @@ class SharedImages:
     here, there, known : (n, K) bool arrays
         `known` where both sources know the label.
     missing : frozenset of str
-        Labels of the cohort that the other source does not name.
+        Labels of the cohort that the other source does not name, or knows of none of these images.
     """
 
     rows: npt.NDArray[np.int64]
@@ -128,7 +128,7 @@ class SharedImages:
             cohort.labels(rows),
             np.column_stack([nothing if column is None else labels[:, column] for column in columns]),
             told & cohort.known(rows),
-            frozenset(label for label, name in zip(cohort.label_space.labels, names, strict=True) if name is None),
+            frozenset(label for column, label in enumerate(cohort.label_space.labels) if not told[:, column].any()),
         )
 
 
@@ -203,7 +203,7 @@ def measure_against_both(
 
 def _reason(label: str, shared: SharedImages, reasons: Mapping[str, Mapping[str, str]]) -> str:
     if label in shared.missing:
-        return "the other source has no such label"
+        return "the other source says nothing of it"
     words = {"here": "by this data set", "there": "by the other source"}
     return "; ".join(f"{words[side]}: {why[label]}" for side, why in reasons.items() if why[label])
 
