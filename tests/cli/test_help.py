@@ -12,8 +12,8 @@ from chestxpert.cli.main import build_parser, main
 
 COMMANDS = [
     [], ["data"], ["data", "download"], ["data", "prepare"], ["data", "check"], ["data", "report"],
-    ["data", "simulate"], ["data", "oversample"], ["compare"], ["train"], ["evaluate"], ["report"], ["recipes"],
-    ["taxonomy"], ["taxonomy", "list"], ["taxonomy", "show"],
+    ["data", "simulate"], ["data", "oversample"], ["compare"], ["train"], ["evaluate"], ["agree"], ["report"],
+    ["recipes"], ["taxonomy"], ["taxonomy", "list"], ["taxonomy", "show"],
 ]  # fmt: skip
 HEAVY = {
     "torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "PIL", "scipy", "sklearn", "jinja2", "tqdm", "httpx",
@@ -90,6 +90,8 @@ def test_half_a_command_prints_help_and_is_wrong_use(command: list[str], capsys:
         ("compare --data x --out y --sweeps a=1", "Did you mean '--sweep'?"),
         ("train --data x --out y", "required: RECIPE"),
         ("recipes flat-basic --methods", "not allowed with argument NAME"),
+        ("agree studies/first", "required: SOURCE"),
+        ("agree s t --format nhi", "Did you mean 'nih'?"),
     ],
 )
 def test_wrong_use_is_explained_in_two_lines(line: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,8 +151,8 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
         ("data simulate --out o", simulate, 7),
         ("data prepare s --out o", prepare, 11),
         ("data oversample d --out o", oversample_to_disk, 7),
-        ("compare --data d --out o --workers 1", run_study, 3),
-        ("report s", write_comparison, 1),
+        ("compare --data d --out o --workers 1", run_study, 4),
+        ("report s", write_comparison, 4),
         ("data report d", build_data_report, 4),
     ]:
         given = vars(parse(line))
@@ -161,3 +163,27 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
         }
         assert len(defaults) == needed, line
         assert {name: given[name] for name in defaults} == defaults, line
+
+
+def test_the_number_of_draws_in_the_help_is_that_of_the_library() -> None:
+    from chestxpert.cli import options
+    from chestxpert.evaluation import bootstrap
+
+    assert options.DRAWS == bootstrap.DRAWS
+
+
+@pytest.mark.parametrize("command", ["compare", "report"])
+def test_a_margin_goes_from_the_command_line_to_the_comparison(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import chestxpert.report
+    import chestxpert.study.run
+    import chestxpert.study.stored
+
+    seen = {}
+    for module, name in ((chestxpert.study.run, "run_study"), (chestxpert.study.stored, "write_comparison")):
+        monkeypatch.setattr(module, name, lambda *args, **kwargs: seen.update(kwargs) or {})
+    monkeypatch.setattr(chestxpert.report, "build_report", lambda study: study)
+    monkeypatch.setattr(chestxpert.report, "summary_text", lambda comparison: "")
+    arguments = ["--data", "d", "--out", "o", "--recipes", "flat-basic"] if command == "compare" else ["o"]
+    assert main([command, *arguments, "--margin", "0.01"]) == 0
+    assert seen["margin"] == 0.01
+    assert seen["draws"] == 2000

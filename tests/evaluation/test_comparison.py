@@ -135,6 +135,57 @@ def test_a_simulated_cohort_is_said_to_be_one(
     assert result["verdict"].startswith("On simulated images")
 
 
+def test_every_figure_says_how_sure_it_is(comparison: dict, cohort: Cohort) -> None:
+    for recipe in comparison["recipes"].values():
+        for name, metric in recipe["metrics"].items():
+            assert metric["interval"] == ("jackknife" if name.startswith("macro_ap") else "percentile")
+            assert metric["bca"] is None or metric["bca"]["low"] <= metric["bca"]["high"]
+            shares = metric["variance"]
+            assert metric["sd_patients"] ** 2 == pytest.approx(shares["patients"])
+            assert min(shares["seeds"], shares["seeds_by_patients"]) >= 0
+            assert metric["over_seeds"]["low"] < metric["mean"] < metric["over_seeds"]["high"]
+        auroc = recipe["metrics"]["macro_auroc"]
+        assert auroc["obuchowski"]["error"] == pytest.approx(auroc["sd_patients"], rel=0.4)
+        for label in recipe["per_label"].values():
+            assert label["auroc"]["interval"] == label["ap"]["interval"] == "logit-t"
+            assert label["f1"]["interval"] == "percentile"
+            assert label["auroc"]["obuchowski"]["low"] < label["auroc"]["mean"]
+
+
+def test_every_contrast_has_its_permutation_test_and_what_could_be_seen(comparison: dict) -> None:
+    assert comparison["permutations"] == {"unit": "patient", "number": DRAWS, "seed": 0}
+    assert comparison["margin"] is None
+    for entry in comparison["contrasts"]:
+        assert 1 / (DRAWS + 1) <= entry["p_permutation"] <= entry["p_permutation_adjusted"] <= 1
+        assert entry["p"] <= entry["p_bh"] <= entry["p_adjusted"]
+        assert entry["mdd"]["alone"] < entry["mdd"]["adjusted"]
+        assert entry["mdd"]["tests"] == 4
+        assert "equivalence" not in entry
+        assert ("obuchowski" in entry) == (entry["metric"] == "macro_auroc")
+
+
+def test_a_margin_tests_every_contrast_for_equivalence(
+    study: dict[str, list[RunResult]], cohort: Cohort, tree: Taxonomy
+) -> None:
+    twins = {"flat-basic": study["flat-basic"], "flat-twin": study["flat-basic"]}
+    result = compare_runs(twins, cohort, tree, draws=DRAWS, margin=0.02)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert result["margin"] == 0.02
+    assert all(entry["equivalence"]["equivalent"] for entry in result["contrasts"])
+    assert "equivalent within the margin of 0.02" in result["verdict"]
+    with pytest.raises(PredictionsError, match="margin of equivalence"):
+        compare_runs(twins, cohort, tree, draws=DRAWS, margin=2.0)
+
+
+def test_one_seed_says_nothing_of_seeds(study: dict[str, list[RunResult]], cohort: Cohort, tree: Taxonomy) -> None:
+    single = {name: runs[:1] for name, runs in study.items() if name != "hierarchical-cascade"}
+    result = compare_runs(single, cohort, tree, draws=20)
+    metric = result["recipes"]["flat-basic"]["metrics"]["macro_ap"]
+    assert metric["over_seeds"] is None
+    assert metric["variance"]["seeds"] is None
+    assert all(entry["seeds"] is None for entry in result["contrasts"])
+
+
 def test_progress_counts_runs(study: dict[str, list[RunResult]], cohort: Cohort, tree: Taxonomy) -> None:
     seen: list[tuple[int, int]] = []
     compare_runs(study, cohort, tree, draws=5, progress=lambda done, total: seen.append((done, total)))

@@ -13,6 +13,7 @@ from chestxpert.evaluation.bootstrap import PatientDraws
 from chestxpert.evaluation.elsewhere import Seen, measure, why_not_shared
 from chestxpert.evaluation.elsewhere_text import evaluation_table
 from chestxpert.evaluation.predictions import Predictions
+from chestxpert.evaluation.uncertainty.intervals import jackknifed, logit_t
 from chestxpert.labels import CXRLT20, NIH15, LabelSpace
 
 SPACE = LabelSpace("small", ("Effusion", "Mass", "Hernia", "No Finding"))
@@ -57,15 +58,33 @@ def test_intervals_are_over_patients_as_if_each_draw_were_made() -> None:
             values[name].append(numbers)
     for name in values:
         table = np.array(values[name])
-        low, high = np.quantile(table[:, 1], [0.025, 0.975])
-        entry = result["per_label"]["Mass"][name]
-        assert (entry["low"], entry["high"]) == pytest.approx((low, high))
-        low, high = np.quantile(table.mean(axis=1), [0.025, 0.975])
-        macro = result["macro"][name]
-        if name == "ap":  # the basic interval, as in the comparison of a study
-            low, high = 2 * macro["value"] - high, 2 * macro["value"] - low
-        assert (macro["low"], macro["high"]) == pytest.approx((low, high))
-        assert macro["n"] == 2
+        entry, macro = result["per_label"]["Mass"][name], result["macro"][name]
+        assert (entry["n_draws"], macro["n_draws"], macro["n"]) == (40, 40, 2)
+        if name == "f1":
+            assert (entry["low"], entry["high"]) == pytest.approx(np.quantile(table[:, 1], [0.025, 0.975]))
+        if name != "ap":
+            assert (macro["low"], macro["high"]) == pytest.approx(np.quantile(table.mean(axis=1), [0.025, 0.975]))
+
+
+def test_intervals_of_labels_and_of_mean_average_precision_leave_patients_out_by_hand() -> None:
+    labels = ["Effusion", "Mass"]
+    result = measure(SEEN, labels, THRESHOLDS, draws=5)
+    names = np.unique(PATIENTS)
+
+    def of(rows: np.ndarray) -> np.ndarray:
+        mine = [rows & KNOWN[:, column] for column in range(2)]
+        return np.array([average_precision_score(TRUTH[m, k], PROBS[m, k]) for k, m in enumerate(mine)])
+
+    whole = of(np.ones(N, dtype=bool))
+    moves = (len(names) - 1) * (whole - np.array([of(patient != PATIENTS) for patient in names]))
+    mass = result["per_label"]["Mass"]["ap"]
+    sides = [len(set(PATIENTS[KNOWN[:, 1] & (TRUTH[:, 1] == side)])) for side in (True, False)]
+    error = moves[:, 1].std(ddof=1) / len(names) ** 0.5
+    assert (mass["low"], mass["high"]) == pytest.approx(logit_t(whole[1], error, min(sides)))
+    assert mass["interval"] == "logit-t"
+    macro = result["macro"]["ap"]
+    assert (macro["low"], macro["high"]) == pytest.approx(jackknifed(float(whole.mean()), moves.mean(axis=1)))
+    assert macro["interval"] == "jackknife"
 
 
 def test_no_finding_is_measured_but_is_no_finding() -> None:

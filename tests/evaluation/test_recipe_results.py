@@ -88,9 +88,9 @@ def test_counts_along_the_tree_are_means_that_still_add_up(entry: dict) -> None:
         assert counts["found"] == pytest.approx(np.mean(alone))
 
 
-def test_average_precision_has_the_basic_interval_and_says_so(entry: dict) -> None:
+def test_macro_average_precision_has_the_jackknife_interval_and_says_so(entry: dict) -> None:
     kinds = {name: metric["interval"] for name, metric in entry["metrics"].items()}
-    assert {name for name, kind in kinds.items() if kind == "basic"} == set(REFLECTED)
+    assert {name for name, kind in kinds.items() if kind == "jackknife"} == set(REFLECTED)
     empty = entry["metrics"]["macro_ap_tail"]
     assert np.isnan([empty["mean"], empty["low"], empty["high"]]).all()
     assert empty["n_draws"] == empty["n_defined"] == 0

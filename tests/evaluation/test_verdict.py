@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from chestxpert.evaluation.contrasts import RecipeValues, contrasts
+from chestxpert.evaluation.uncertainty.seeds import SeedVariance
 from chestxpert.evaluation.verdict import Setting, shown, verdict
 
 SETTING = Setting(images=393, patients=276, simulated=False)
@@ -98,3 +99,51 @@ def test_it_is_one_sentence_that_ends() -> None:
     said = sentence({"flat-basic": recipe(False, 0.25), "shared": recipe(True, 0.30)})
     assert said.endswith(".")
     assert ". " not in said
+
+
+def test_no_difference_shown_says_how_large_one_would_have_to_be() -> None:
+    recipes = {"flat-basic": recipe(False, 0.25), "shared": recipe(True, 0.255, 0.02)}
+    smallest = contrasts(recipes, ["macro_ap"])[0]["mdd"]["adjusted"]
+    said = sentence(recipes)
+    assert f"with these patients a difference below about {smallest:.3f} would likely go unseen" in said
+    assert 0.05 < smallest < 0.06  # 2.8 standard errors of .02
+    assert said.endswith(".")
+    assert ". " not in said
+    assert "unseen" not in sentence({"flat-basic": recipe(False, 0.25), "shared": recipe(True, 0.30, 0.005)})
+
+
+def test_equivalence_within_the_margin_is_said_with_its_90_percent_interval() -> None:
+    recipes = {"flat-basic": recipe(False, 0.25), "shared": recipe(True, 0.251, 0.002)}
+    said = verdict(recipes, contrasts(recipes, ["macro_ap"], margin=0.01), "macro_ap", SETTING)
+    assert "(shared) and that of the best flat one (flat-basic)" in said
+    assert "are equivalent within the margin of 0.01: they differ by +0.001 (90 % interval" in said
+    for words in ("no difference shown", "unseen", "higher", "not equal"):
+        assert words not in said
+    wide = {"flat-basic": recipe(False, 0.25), "shared": recipe(True, 0.251, 0.02)}
+    said = verdict(wide, contrasts(wide, ["macro_ap"], margin=0.01), "macro_ap", SETTING)
+    assert "no difference shown" in said
+    assert "equivalent" not in said
+
+
+def test_a_difference_too_small_to_matter_is_both() -> None:
+    recipes = {"flat-basic": recipe(False, 0.25), "shared": recipe(True, 0.254, 0.0005)}
+    said = verdict(recipes, contrasts(recipes, ["macro_ap"], margin=0.01), "macro_ap", SETTING)
+    assert "are equivalent within the margin of 0.01, though not equal (adjusted p = 0.00" in said
+
+
+def test_doubts_about_a_difference_that_is_shown_are_said() -> None:
+    recipes = {"flat-basic": recipe(False, 0.25), "shared": recipe(True, 0.30, 0.005)}
+
+    def said(p: float) -> str:
+        entries = contrasts(recipes, ["macro_ap"], permuted=lambda a, b: {"macro_ap": p})
+        return verdict(recipes, entries, "macro_ap", SETTING)
+
+    assert "; a permutation test does not confirm it (adjusted p = 0.080)." in said(0.08)
+    assert "permutation" not in said(0.01)
+    for name, values in recipes.items():
+        seeds = {"macro_ap": SeedVariance(3, 1e-5, 0.0, 0.01)}
+        recipes[name] = RecipeValues(
+            values.hierarchical, values.validation, values.test, values.draws, seeds=seeds, patients=276
+        )
+    assert "was higher" in said(0.01)
+    assert said(0.01).endswith("; networks trained with other seeds might not show it.")

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chestxpert.cli.options import add_data, add_draws, add_training
+from chestxpert.cli.options import add_data, add_draws, add_margin, add_measuring, add_training
 from chestxpert.cli.parser import Parser, whole
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ EPILOG = """
       chestxpert compare --data data/nih --out studies/asl --freeze --recipes flat-asl 'hierarchical-*' \\
           --set loss.gamma_neg=2
       chestxpert compare --data data/nih --out studies/first --seeds 3 --freeze --resume
+      chestxpert compare --data data/nih --out studies/alert --freeze --threshold sensitivity=0.9
 
     'chestxpert recipes' lists the recipes, 'chestxpert recipes --methods' what they may choose from. A setting of a
     method applies to those recipes that use the method, and a note says which do not. A study that was interrupted
@@ -70,7 +71,9 @@ def add_to(commands: Commands) -> None:
         "core, if there are runs enough)",
     )  # fmt: skip
     add_training(parser)
+    add_measuring(parser, stored=False)
     add_draws(parser)
+    add_margin(parser)
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -89,13 +92,20 @@ def run(arguments: argparse.Namespace) -> str:
         seeds=tuple(range(arguments.seeds)),
         command=shlex.join(["chestxpert", *arguments.argv]),
         taxonomy=arguments.taxonomy,
+        threshold=arguments.threshold,
+        **({} if arguments.subgroups is None else {"subgroups": tuple(arguments.subgroups)}),
     )
     progress = progress_on_stderr()
     for note in choice.told(arguments.seeds):
         progress.note(note)
     comparison = run_study(
-        plan, arguments.out, resume=arguments.resume, draws=arguments.draws, workers=arguments.workers,
+        plan,
+        arguments.out,
+        resume=arguments.resume,
+        draws=arguments.draws,
+        margin=arguments.margin,
+        workers=arguments.workers,
         progress=progress,
-    )  # fmt: skip
+    )
     report = build_report(arguments.out)
     return f"{summary_text(comparison)}\n\nReport: {report}"

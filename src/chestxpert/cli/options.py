@@ -6,7 +6,8 @@ from pathlib import Path
 
 from chestxpert.cli.parser import Parser, whole
 
-DRAWS = 1000
+DRAWS = 2000
+"""As `evaluation.bootstrap.DRAWS`, which costs the help text an import of NumPy."""
 
 
 def add_data(parser: Parser) -> None:
@@ -38,6 +39,29 @@ def add_draws(parser: Parser) -> None:
     parser.add_argument(
         "--draws", metavar="N", type=whole(1), default=DRAWS,
         help="bootstrap draws over patients for intervals and p-values (default: %(default)s)",
+    )  # fmt: skip
+
+
+def add_margin(parser: Parser) -> None:
+    """The largest difference that would not matter."""
+    parser.add_argument(
+        "--margin", metavar="X", type=float,
+        help="largest difference of a metric that would not matter to you, such as 0.01: tests whether recipes are "
+        "equivalent within it; to be named before the results are seen (default: no such test)",
+    )  # fmt: skip
+
+
+def add_measuring(parser: Parser, stored: bool) -> None:
+    """How thresholds are chosen, and whom recipes are measured on; a stored study has its own answer to both."""
+    parser.add_argument(
+        "--threshold", metavar="RULE", default=None if stored else "f1",
+        help="how thresholds are chosen on val: f1, youden, sensitivity=0.9, specificity=0.9 or cost=5, which is what "
+        "a missed finding costs in false alarms " + ("(default: as the study says)" if stored else "(default: f1)"),
+    )  # fmt: skip
+    parser.add_argument(
+        "--subgroups", metavar="COLUMN", nargs="+", default=None,
+        help="what subgroups of the test images are made by: columns of the cohort, labels, or images, which is one or "
+        "several a patient " + ("(default: as the study says)" if stored else "(default: sex age view images)"),
     )  # fmt: skip
 
 

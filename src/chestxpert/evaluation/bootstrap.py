@@ -20,6 +20,8 @@ from chestxpert.evaluation.metrics import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 LEVEL = 0.95
+DRAWS = 2000
+"""How many draws a comparison takes unless it is told otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +74,10 @@ class PatientDraws:
         """The same draws behind a first one that is the sample itself, so that row 0 of a result is the estimate."""
         own = np.ones((1, self.counts.shape[1]), dtype=np.int32)
         return PatientDraws(self.patient_of_image, np.vstack([own, self.counts]))
+
+    def first(self, draws: int) -> PatientDraws:
+        """The first of these draws, for what would take too long in all of them."""
+        return PatientDraws(self.patient_of_image, self.counts[:draws])
 
     def totals(self, values: npt.ArrayLike) -> FloatArray:
         """Weighted sums over images in every draw.

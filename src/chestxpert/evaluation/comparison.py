@@ -13,11 +13,16 @@ from typing import Any
 from chestxpert.cohort.frequency import training_groups
 from chestxpert.cohort.table import SPLITS, Cohort
 from chestxpert.errors import PredictionsError
-from chestxpert.evaluation.bootstrap import LEVEL, PatientDraws
+from chestxpert.evaluation.bootstrap import DRAWS, LEVEL, PatientDraws
 from chestxpert.evaluation.contrasts import RecipeValues, baseline_of, contrasts, ranked_by_validation
 from chestxpert.evaluation.diagnosis import MeasuredRun, diagnose
+from chestxpert.evaluation.further_results import Study, further_results
+from chestxpert.evaluation.partitions import DEFAULT
 from chestxpert.evaluation.recipe_results import RunMeasures, RunResult, describe_recipe, recipe_values
 from chestxpert.evaluation.run_metrics import plain
+from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
+from chestxpert.evaluation.uncertainty.permutation import permutation_p
+from chestxpert.evaluation.uncertainty.smallest import checked_margin
 from chestxpert.evaluation.verdict import WORDS, Setting, verdict
 from chestxpert.taxonomy import Taxonomy
 
@@ -30,10 +35,14 @@ def compare_runs(
     study: Mapping[str, Sequence[RunResult]],
     cohort: Cohort,
     taxonomy: Taxonomy,
-    draws: int = 1000,
+    draws: int = DRAWS,
     seed: int = 0,
     primary: str = "macro_ap",
+    margin: float | None = None,
     progress: Callable[[int, int], None] | None = None,
+    rule: ThresholdRule = F1,
+    subgroups: Sequence[str] = DEFAULT,
+    other: Cohort | None = None,
 ) -> dict[str, Any]:
     """Compare recipes on the test images of a cohort.
 
@@ -45,13 +54,21 @@ def compare_runs(
     taxonomy : Taxonomy
         The tree on which hierarchical metrics of every recipe are measured.
     draws : int
-        Bootstrap draws over test patients.
+        Bootstrap draws over test patients, and as many permutations.
     seed : int
-        Of the draws.
+        Of the draws and of the permutations.
     primary : {"macro_ap", "macro_auroc", "macro_f1"}
         The metric that chooses the best recipe on validation and that the verdict is about.
+    margin : float, optional
+        Largest difference of a metric that would not matter, between 0 and 1; contrasts are tested for equivalence.
     progress : callable, optional
         Called with (runs measured, runs in all).
+    rule : ThresholdRule
+        By which thresholds are chosen on validation.
+    subgroups : sequence of str
+        What subgroups of the test images are made by; see `chestxpert.evaluation.partitions.partitions`.
+    other : Cohort, optional
+        The same images with labels of another source, to hold these against.
 
     Returns
     -------
@@ -61,21 +78,30 @@ def compare_runs(
     Raises
     ------
     PredictionsError
-        If there is nothing to compare, a split is empty, or an image has no prediction.
+        If there is nothing to compare, a split is empty, an image has no prediction, or the margin is none.
     """
     _check(study, cohort, primary)
+    checked_margin(margin)
     test = cohort.rows("test")
     drawn = PatientDraws.draw(cohort.patients[test], draws, seed)
-    measured = _measure_all(study, cohort, taxonomy, drawn, progress)
+    measured = _measure_all(study, cohort, taxonomy, drawn, rule, progress)
     values = {name: recipe_values(runs, measured[name], primary) for name, runs in study.items()}
-    tested = contrasts(values, [primary, *(metric for metric in WORDS if metric != primary)])
+    scored = {name: [run.scored for run in runs] for name, runs in measured.items()}
+    tested = contrasts(
+        values,
+        [primary, *(metric for metric in WORDS if metric != primary)],
+        permuted=lambda a, b: permutation_p(scored[a], scored[b], drawn, seed),
+        margin=margin,
+    )
     setting = Setting(len(test), cohort.n_patients("test"), cohort.simulated)
-    result = {
+    result: dict[str, Any] = {
         "schema": SCHEMA,
         "label_space": list(cohort.label_space.labels),
         "cohort": _describe_cohort(cohort),
         "taxonomy": taxonomy.name,
         "bootstrap": {"unit": "patient", "draws": draws, "seed": seed, "level": LEVEL},
+        "permutations": {"unit": "patient", "number": draws, "seed": seed},
+        "margin": margin,
         "primary": primary,
         "baseline": baseline_of(values),
         "best": {
@@ -88,8 +114,14 @@ def compare_runs(
         "contrasts": tested,
         "verdict": verdict(values, tested, primary, setting),
     }
+    detailed = list(dict.fromkeys([result["baseline"], *filter(None, result["best"].values())]))
+    whole = Study(study, measured, cohort, taxonomy, drawn, rule, primary, detailed, seed)
     diagnosis = _diagnosis(study, measured, values, cohort, drawn)
-    return dict(plain(result | ({} if diagnosis is None else {"diagnosis": diagnosis})))
+    return dict(
+        plain(
+            result | ({} if diagnosis is None else {"diagnosis": diagnosis}) | further_results(whole, subgroups, other)
+        )
+    )
 
 
 def _diagnosis(
@@ -118,13 +150,14 @@ def _measure_all(
     cohort: Cohort,
     taxonomy: Taxonomy,
     drawn: PatientDraws,
+    rule: ThresholdRule,
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, list[RunMeasures]]:
     measured: dict[str, list[RunMeasures]] = {name: [] for name in study}
     total, done = sum(len(runs) for runs in study.values()), 0
     for name, runs in study.items():
         for run in runs:
-            measured[name].append(RunMeasures.of(run, cohort, taxonomy, drawn))
+            measured[name].append(RunMeasures.of(run, cohort, taxonomy, drawn, rule))
             done += 1
             if progress is not None:
                 progress(done, total)

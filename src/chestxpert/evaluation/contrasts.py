@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,19 @@ import numpy.typing as npt
 
 from chestxpert.evaluation.bootstrap import interval, two_sided_p
 from chestxpert.evaluation.metrics import FloatArray
+from chestxpert.evaluation.uncertainty.auroc_parts import AurocParts
+from chestxpert.evaluation.uncertainty.intervals import jackknifed
+from chestxpert.evaluation.uncertainty.paired import judge_family, pair_details
+from chestxpert.evaluation.uncertainty.seeds import SeedVariance
+
+Permuted = Callable[[str, str], Mapping[str, float]]
 
 BASELINE = "flat-basic"
 
 REFLECTED = ("macro_ap", "macro_ap_findings", "macro_ap_head", "macro_ap_medium", "macro_ap_tail")
-"""Metrics with the basic interval: a positive drawn twice ranks next to itself and raises average precision, a bias
-that the mean over labels keeps while their spread shrinks. docs/statistics.md has the coverage of both."""
+"""Metrics with the jackknife interval (the basic one where no patients were left out): a positive drawn twice ranks
+next to itself and raises average precision, a bias that the mean over labels keeps while their spread shrinks.
+docs/statistics.md has the coverage of each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,16 +40,38 @@ class RecipeValues:
         Metrics on test by name.
     draws : dict of (D,) float64 arrays
         The same metrics in each bootstrap draw.
+    moves : dict of (G,) float64 arrays
+        Influences of patients left out on each metric, as `uncertainty.moves` gives them; may be empty.
+    seeds : dict of SeedVariance
+        How patients and seeds share the variance of each metric; may be empty.
+    auroc : AurocParts or None
+        Of macro AUROC, what each patient adds to it.
+    patients : int
+        Of the test images.
     """
 
     hierarchical: bool
     validation: float
     test: Mapping[str, float]
     draws: Mapping[str, FloatArray]
+    moves: Mapping[str, FloatArray] = field(default_factory=dict)
+    seeds: Mapping[str, SeedVariance] = field(default_factory=dict)
+    auroc: AurocParts | None = None
+    patients: int = 0
 
     def interval(self, metric: str) -> tuple[float, float, int]:
-        """Low, high and number of draws of a metric: basic for `REFLECTED` metrics, else percentile."""
-        return interval(self.draws[metric], self.test[metric] if metric in REFLECTED else None)
+        """Low, high and number of draws of a metric, by the kind of interval that suits it."""
+        kind = self.interval_kind(metric)
+        low, high, n_draws = interval(self.draws[metric], self.test[metric] if kind == "basic" else None)
+        if kind == "jackknife":
+            low, high = jackknifed(self.test[metric], self.moves[metric])
+        return low, high, n_draws
+
+    def interval_kind(self, metric: str) -> str:
+        """Kind "percentile", or for `REFLECTED` metrics "jackknife" ("basic" where no patients were left out)."""
+        if metric not in REFLECTED:
+            return "percentile"
+        return "jackknife" if metric in self.moves else "basic"
 
 
 def holm(p_values: npt.ArrayLike) -> FloatArray:
@@ -91,23 +120,45 @@ def contrast_pairs(recipes: Mapping[str, RecipeValues]) -> list[tuple[str, str, 
     return [(a, b, kind) for (a, b), kind in pairs.items()]
 
 
-def contrasts(recipes: Mapping[str, RecipeValues], metrics: Sequence[str]) -> list[dict[str, Any]]:
-    """Every pair of `contrast_pairs` on every metric, a minus b; one Holm family a metric.
+def contrasts(
+    recipes: Mapping[str, RecipeValues],
+    metrics: Sequence[str],
+    permuted: Permuted | None = None,
+    margin: float | None = None,
+) -> list[dict[str, Any]]:
+    """Every pair of `contrast_pairs` on every metric, a minus b; one family of tests a metric.
+
+    Parameters
+    ----------
+    recipes : mapping of RecipeValues
+    metrics : sequence of str
+    permuted : callable, optional
+        Called with (a, b), gives the p-values of the permutation test by metric.
+    margin : float, optional
+        Largest difference that would not matter; each contrast is then tested for equivalence as well.
 
     Returns
     -------
     list of dict
-        Keys a, b, metric, kind, difference, low, high, n_draws, p, p_adjusted; numbers may be NaN.
+        Keys a, b, metric, kind, difference, low, high, n_draws, p, p_permutation, those of
+        `uncertainty.paired.pair_details` and of `uncertainty.paired.judge_family`; numbers may be NaN.
     """
+    pairs = contrast_pairs(recipes)
+    swapped = {(a, b): permuted(a, b) for a, b, _ in pairs} if permuted is not None else {}
     result: list[dict[str, Any]] = []
     for metric in metrics:
-        family = [_contrast(recipes, metric, *pair) for pair in contrast_pairs(recipes)]
-        adjusted = holm([entry["p"] for entry in family])
-        result.extend({**entry, "p_adjusted": value} for entry, value in zip(family, adjusted, strict=True))
+        family = [
+            _contrast(recipes, metric, *pair, margin)
+            | {"p_permutation": swapped.get(pair[:2], {}).get(metric, math.nan)}
+            for pair in pairs
+        ]
+        result.extend(judge_family(family, holm))
     return result
 
 
-def _contrast(recipes: Mapping[str, RecipeValues], metric: str, a: str, b: str, kind: str) -> dict[str, Any]:
+def _contrast(
+    recipes: Mapping[str, RecipeValues], metric: str, a: str, b: str, kind: str, margin: float | None = None
+) -> dict[str, Any]:
     differences = recipes[a].draws[metric] - recipes[b].draws[metric]
     low, high, n_draws = interval(differences)
     return {
@@ -120,4 +171,5 @@ def _contrast(recipes: Mapping[str, RecipeValues], metric: str, a: str, b: str, 
         "high": high,
         "n_draws": n_draws,
         "p": two_sided_p(differences),
+        **pair_details(recipes[a], recipes[b], metric, differences, margin),
     }

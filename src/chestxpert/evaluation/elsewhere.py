@@ -16,14 +16,16 @@ import numpy.typing as npt
 from chestxpert.cohort.table import Cohort
 from chestxpert.errors import PredictionsError
 from chestxpert.evaluation import metrics
-from chestxpert.evaluation.bootstrap import LEVEL, PatientDraws, interval
+from chestxpert.evaluation.bootstrap import LEVEL, PatientDraws
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, ratio
 from chestxpert.evaluation.predictions import Predictions
+from chestxpert.evaluation.uncertainty.estimates import LOGIT_T, estimate
+from chestxpert.evaluation.uncertainty.jackknife import influences, leave_out
+from chestxpert.evaluation.uncertainty.spread import carriers, mean_move
 from chestxpert.evaluation.weighted_ranking import drawn_ranking
 from chestxpert.labels import LabelSpace
 
 METRICS = ("auroc", "ap", "f1")
-_REFLECTED = "ap"  # a macro average precision has the basic interval, as in the comparison of a study
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,21 +136,24 @@ def measure(
     dict
         ``images``, ``patients``, ``per_label`` (by label: ``n_known``, ``n_positive``, ``prevalence``, ``threshold``
         and each of `METRICS`) and ``macro`` (each of `METRICS`, over the findings without No Finding). A metric is a
-        dict of ``value``, ``low``, ``high`` and ``n_draws``.
+        dict of ``value``, ``low``, ``high``, ``interval`` and ``n_draws``.
     """
     drawn = PatientDraws.draw(seen.patients, draws, seed)
+    without = leave_out(drawn)
     columns = {label: seen.label_space.index(label) for label in labels}
     points = {label: _point(seen, column, thresholds[label]) for label, column in columns.items()}
     spread = {label: _drawn(seen, column, thresholds[label], drawn) for label, column in columns.items()}
+    left = {label: _drawn(seen, column, thresholds[label], without) for label, column in columns.items()}
+    moves = {label: {name: influences(left[label][name], points[label][name]) for name in METRICS} for label in columns}
     findings = [label for label in labels if label in seen.label_space.findings]
     return {
         "images": len(seen.truth),
         "patients": len(np.unique(seen.patients.astype(str))),
         "per_label": {
-            label: _described(seen, column, thresholds[label], points[label], spread[label])
+            label: _described(seen, column, thresholds[label], points[label], spread[label], moves[label], drawn)
             for label, column in columns.items()
         },
-        "macro": {name: _macro(name, findings, points, spread) for name in METRICS},
+        "macro": {name: _macro(name, findings, points, spread, moves) for name in METRICS},
     }
 
 
@@ -177,29 +182,43 @@ def _drawn(seen: Seen, column: int, threshold: float, draws: PatientDraws) -> di
 
 
 def _described(
-    seen: Seen, column: int, threshold: float, point: Mapping[str, float], drawn: Mapping[str, FloatArray]
-) -> dict[str, Any]:
-    held = seen.truth[seen.known[:, column], column]
+    seen: Seen, column: int, threshold: float, point: Mapping[str, float], drawn: Mapping[str, FloatArray],
+    moves: Mapping[str, FloatArray], draws: PatientDraws,
+) -> dict[str, Any]:  # fmt: skip
+    known = seen.known[:, column]
+    held = seen.truth[known, column]
+    carried = int(carriers(held[:, np.newaxis], draws.patient_of_image[known])[0])
     return {
         "n_known": len(held),
         "n_positive": int(held.sum()),
         "prevalence": float(ratio(held.sum(), len(held))),
         "threshold": threshold,
-        **{name: _with_interval(point[name], drawn[name]) for name in METRICS},
+        **{
+            name: _with_interval(
+                point[name], drawn[name], moves[name], "logit-t" if name in LOGIT_T else "percentile", carried
+            )
+            for name in METRICS
+        },
     }
 
 
 def _macro(
     name: str, findings: Sequence[str], points: Mapping[str, Mapping[str, float]],
-    drawn: Mapping[str, Mapping[str, FloatArray]],
+    drawn: Mapping[str, Mapping[str, FloatArray]], moves: Mapping[str, Mapping[str, FloatArray]],
 ) -> dict[str, Any]:  # fmt: skip
+    kind = "jackknife" if name == "ap" else "percentile"
     value = float(macro([points[label][name] for label in findings]))
     if not findings:
-        return _with_interval(value, np.array([np.nan])) | {"n": 0}
+        return _with_interval(value, np.array([np.nan]), np.array([np.nan]), kind) | {"n": 0}
     means = macro(np.stack([drawn[label][name] for label in findings]), axis=0)
-    return _with_interval(value, means, reflect=name == _REFLECTED) | {"n": len(findings)}
+    moved = mean_move(np.column_stack([moves[label][name] for label in findings]))
+    return _with_interval(value, means, moved, kind) | {"n": len(findings)}
 
 
-def _with_interval(value: float, drawn: FloatArray, reflect: bool = False) -> dict[str, Any]:
-    low, high, n_draws = interval(drawn, value if reflect else None)
-    return {"value": value, "low": low, "high": high, "n_draws": n_draws, "level": LEVEL}
+def _with_interval(value: float, drawn: FloatArray, moves: FloatArray, kind: str, carried: int = 0) -> dict[str, Any]:
+    """One figure with the interval that a study's comparison gives it."""
+    entry = estimate(value, drawn, moves, kind, carried)
+    return {"value": value, "low": entry["low"], "high": entry["high"], "interval": kind} | {
+        "n_draws": entry["n_draws"],
+        "level": LEVEL,
+    }

@@ -10,8 +10,10 @@ import numpy as np
 
 from chestxpert.cohort.frequency import training_groups
 from chestxpert.cohort.table import Cohort
-from chestxpert.evaluation.bootstrap import PatientDraws, interval
-from chestxpert.evaluation.contrasts import REFLECTED, RecipeValues
+from chestxpert.evaluation.bootstrap import PatientDraws
+from chestxpert.evaluation.contrasts import RecipeValues
+from chestxpert.evaluation.estimates import seed_mean
+from chestxpert.evaluation.further import drawn_decisions, further_metrics
 from chestxpert.evaluation.hierarchy import hierarchical_scores
 from chestxpert.evaluation.levels import (
     HIERARCHICAL,
@@ -27,6 +29,13 @@ from chestxpert.evaluation.metrics import FloatArray, macro
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.run_metrics import defined_labels, label_counts, tree_confusion
 from chestxpert.evaluation.scored import Operating, Scored
+from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
+from chestxpert.evaluation.uncertainty.auroc_parts import AurocParts
+from chestxpert.evaluation.uncertainty.estimates import LOGIT_T, ends, estimate
+from chestxpert.evaluation.uncertainty.intervals import bca
+from chestxpert.evaluation.uncertainty.paired import analytic
+from chestxpert.evaluation.uncertainty.seeds import SeedVariance, combined_interval
+from chestxpert.evaluation.uncertainty.spread import Spread, mean_move
 from chestxpert.taxonomy import Taxonomy
 
 LABEL_METRICS = ("auroc", "ap", "f1", "precision", "recall", "brier")
@@ -66,25 +75,36 @@ class RunMeasures:
     validation: Measured
     test: Measured
     drawn: Measured
+    further: Measured
+    drawn_further: Measured
     inner: InnerNodes
     drawn_inner: Values
     by_level: FloatArray
     tree: dict[str, Any]
+    scored: Scored
+    spread: Spread
 
     @classmethod
-    def of(cls, run: RunResult, cohort: Cohort, taxonomy: Taxonomy, draws: PatientDraws) -> RunMeasures:
-        """Measure one run; thresholds come from its validation rows."""
-        operating = Operating.choose(run.predictions, cohort)
+    def of(
+        cls, run: RunResult, cohort: Cohort, taxonomy: Taxonomy, draws: PatientDraws, rule: ThresholdRule = F1
+    ) -> RunMeasures:
+        """Measure one run; thresholds come from its validation rows, by a rule."""
+        operating = Operating.choose(run.predictions, cohort, rule)
         test = Scored.of(run.predictions, cohort, "test", operating, taxonomy)
+        point, inner = point_metrics(test), InnerNodes.of(run.predictions, cohort, "test", taxonomy, rule)
         return cls(
             operating=operating,
             validation=point_metrics(Scored.of(run.predictions, cohort, "val", operating, taxonomy)),
-            test=point_metrics(test),
+            test=point,
             drawn=drawn_metrics(test, draws),
-            inner=(inner := InnerNodes.of(run.predictions, cohort, "test", taxonomy)),
+            further=further_metrics(test),
+            drawn_further=drawn_decisions(test, draws),
+            inner=inner,
             drawn_inner=inner.drawn(draws),
             by_level=drawn_level_counts(test, draws.after_sample()),
             tree=tree_confusion(run.predictions, cohort, "test", operating),
+            scored=test,
+            spread=Spread.of(test, point, inner, draws),
         )
 
     @property
@@ -100,7 +120,16 @@ def recipe_values(runs: Sequence[RunResult], measured: Sequence[RunMeasures], pr
         hierarchical=runs[0].architecture != "flat",
         validation=float(macro([run.validation.overall[primary] for run in measured])),
         test={name: float(macro([run.test.overall[name] for run in measured])) for name in names},
-        draws={name: _seed_mean([run.drawn.overall[name] for run in measured]) for name in names},
+        draws={name: seed_mean([run.drawn.overall[name] for run in measured]) for name in names},
+        moves={name: seed_mean([run.spread.overall[name] for run in measured]) for name in names},
+        seeds={
+            name: SeedVariance.of(
+                [float(run.test.overall[name]) for run in measured], [run.drawn.overall[name] for run in measured]
+            )
+            for name in names
+        },
+        auroc=AurocParts.average([run.spread.auroc for run in measured]).macro(),
+        patients=len(measured[0].spread.auroc.positive),
     )
 
 
@@ -129,11 +158,6 @@ def describe_recipe(
     } | ({"not_learnt": not_learnt} if not_learnt else {})
 
 
-def _seed_mean(arrays: Sequence[FloatArray]) -> FloatArray:
-    """Mean over seeds, of those in which the metric is defined."""
-    return macro(np.stack(arrays), axis=0)
-
-
 def _overall(name: str, measured: Sequence[RunMeasures], values: RecipeValues) -> dict[str, Any]:
     per_seed = [float(run.test.overall[name]) for run in measured]
     low, high, n_draws = values.interval(name)
@@ -141,11 +165,25 @@ def _overall(name: str, measured: Sequence[RunMeasures], values: RecipeValues) -
         "mean": values.test[name],
         "low": low,
         "high": high,
-        "interval": "basic" if name in REFLECTED else "percentile",
+        "interval": values.interval_kind(name),
         "n_draws": n_draws,
+        "bca": ends(bca(values.draws[name], values.test[name], values.moves[name])),
         "sd_seeds": float(np.std(per_seed, ddof=1)) if len(per_seed) > 1 else None,
         "per_seed": per_seed,
+    } | _sources(name, values)
+
+
+def _sources(name: str, values: RecipeValues) -> dict[str, Any]:
+    """Patients and seeds as sources of variance, apart and together; beside macro AUROC its analytic error."""
+    parts = values.seeds[name]
+    sources: dict[str, Any] = {
+        "sd_patients": parts.patients**0.5,
+        "variance": {"patients": parts.patients, "seeds": parts.seed, "seeds_by_patients": parts.interaction},
+        "over_seeds": ends(combined_interval(values.test[name], [parts], values.patients)),
     }
+    if name == "macro_auroc" and values.auroc is not None:
+        sources["obuchowski"] = analytic(values.auroc)
+    return sources
 
 
 def _label(column: int, measured: Sequence[RunMeasures]) -> dict[str, Any]:
@@ -154,7 +192,11 @@ def _label(column: int, measured: Sequence[RunMeasures]) -> dict[str, Any]:
         entry[name] = _estimate(
             [run.test.per_label[name][column] for run in measured],
             [run.drawn.per_label[name][:, column] for run in measured],
+            [run.spread.per_label[name][:, column] for run in measured],
+            "logit-t" if name in LOGIT_T else "percentile",
+            int(measured[0].spread.carriers[column]),
         )
+    entry["auroc"]["obuchowski"] = analytic(AurocParts.average([run.spread.auroc for run in measured]).column(column))
     thresholds = [float(run.operating.labels.values[column]) for run in measured]
     return entry | {
         "threshold": float(np.mean(thresholds)),
@@ -168,6 +210,7 @@ def _levels(measured: Sequence[RunMeasures], taxonomy: Taxonomy) -> dict[str, An
     per_seed = [run.inner.measured() for run in measured]
     test = [level_values(run.test.per_label, own, taxonomy) for run, own in zip(measured, per_seed, strict=True)]
     drawn = [level_values(run.drawn.per_label, run.drawn_inner, taxonomy) for run in measured]
+    moved = [level_values(run.spread.per_label, run.spread.inner, taxonomy) for run in measured]
     means = {}
     for level in range(max(taxonomy.levels)):
         nodes = level_nodes(taxonomy, level + 1)
@@ -178,7 +221,8 @@ def _levels(measured: Sequence[RunMeasures], taxonomy: Taxonomy) -> dict[str, An
                 name: _estimate(
                     [macro(seed[level][name]) for seed in test],
                     [macro(seed[level][name]) for seed in drawn],
-                    reflected=name == "ap",  # a mean over findings, biased in draws as macro AP is
+                    [mean_move(seed[level][name]) for seed in moved],
+                    "jackknife" if name == "ap" else "percentile",  # biased in draws as macro AP is
                 )
                 for name in LEVEL_METRICS
             }
@@ -188,7 +232,11 @@ def _levels(measured: Sequence[RunMeasures], taxonomy: Taxonomy) -> dict[str, An
         node: counts[node]
         | {
             name: _estimate(
-                [own[name][column] for own in per_seed], [run.drawn_inner[name][:, column] for run in measured]
+                [own[name][column] for own in per_seed],
+                [run.drawn_inner[name][:, column] for run in measured],
+                [run.spread.inner[name][:, column] for run in measured],
+                "logit-t" if name in LOGIT_T else "percentile",
+                int(measured[0].spread.inner_carriers[column]),
             )
             for name in LEVEL_METRICS
         }
@@ -202,7 +250,11 @@ def _hierarchical_levels(measured: Sequence[RunMeasures]) -> dict[str, dict[str,
     scores = [hierarchical_scores(run.by_level) for run in measured]
     return {
         str(level + 1): {
-            name: _estimate([own[k][0, level] for own in scores], [own[k][1:, level] for own in scores])
+            name: _estimate(
+                [own[k][0, level] for own in scores],
+                [own[k][1:, level] for own in scores],
+                [run.spread.hierarchical[k][:, level] for run in measured],
+            )
             for k, name in enumerate(HIERARCHICAL)
         }
         for level in range(measured[0].by_level.shape[1])
@@ -210,12 +262,15 @@ def _hierarchical_levels(measured: Sequence[RunMeasures]) -> dict[str, dict[str,
 
 
 def _estimate(
-    points: Sequence[FloatArray], draws: Sequence[FloatArray], reflected: bool = False
-) -> dict[str, float | int]:
+    points: Sequence[FloatArray],
+    draws: Sequence[FloatArray],
+    moves: Sequence[FloatArray],
+    kind: str = "percentile",
+    carriers: int = 0,
+) -> dict[str, Any]:
     """Mean over seeds and its interval over patients."""
     mean = float(macro([float(point) for point in points]))
-    low, high, n_draws = interval(_seed_mean(draws), mean if reflected else None)
-    return {"mean": mean, "low": low, "high": high, "n_draws": n_draws}
+    return estimate(mean, seed_mean(draws), seed_mean(moves), kind, carriers)
 
 
 def _mean_cost(costs: Sequence[Mapping[str, Any]]) -> dict[str, float | int | None]:

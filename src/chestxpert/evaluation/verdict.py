@@ -94,10 +94,49 @@ def _statement(contrast: Mapping[str, Any], a: str, b: str) -> str:
         f"95 % interval {_signed(contrast['low'])} to {_signed(contrast['high'])}, "
         f"adjusted p = {_p_value(contrast['p_adjusted'])}"
     )
+    equivalence = contrast.get("equivalence")
+    if equivalence is not None and equivalence["equivalent"]:
+        return _equivalent(contrast, a, b)
     if not shown(contrast):
-        return f"no difference shown between {a} and {b}: {metric} differs by {_signed(difference)} ({numbers})"
+        return (
+            f"no difference shown between {a} and {b}: {metric} differs by {_signed(difference)} ({numbers})"
+            f"{_unseen(contrast)}"
+        )
     direction = "higher" if difference > 0 else "lower"
-    return f"{metric} of {a} was {direction} than that of {b}: by {abs(difference):.3f} ({numbers})"
+    return f"{metric} of {a} was {direction} than that of {b}: by {abs(difference):.3f} ({numbers}){_doubts(contrast)}"
+
+
+def _equivalent(contrast: Mapping[str, Any], a: str, b: str) -> str:
+    """A difference that is shown to be too small to matter, whether or not it is shown to be one."""
+    equivalence, difference = contrast["equivalence"], contrast["difference"]
+    also = f", though not equal (adjusted p = {_p_value(contrast['p_adjusted'])})" if shown(contrast) else ""
+    return (
+        f"{WORDS[contrast['metric']]} of {a} and that of {b} are equivalent within the margin of "
+        f"{equivalence['margin']:g}{also}: they differ by {_signed(difference)} (90 % interval "
+        f"{_signed(equivalence['low'])} to {_signed(equivalence['high'])}, adjusted p = "
+        f"{_p_value(equivalence['p_adjusted'])})"
+    )
+
+
+def _unseen(contrast: Mapping[str, Any]) -> str:
+    """How large a difference would have to be for these patients to show it."""
+    smallest = contrast["mdd"]["adjusted"]
+    if math.isnan(smallest) or smallest == 0:
+        return ""
+    return f"; with these patients a difference below about {smallest:.3f} would likely go unseen"
+
+
+def _doubts(contrast: Mapping[str, Any]) -> str:
+    """What speaks against a difference that is shown: the permutation test, or seeds that differ as much."""
+    doubts = []
+    if contrast["p_permutation_adjusted"] >= ALPHA:
+        doubts.append(
+            f"a permutation test does not confirm it (adjusted p = {_p_value(contrast['p_permutation_adjusted'])})"
+        )
+    over_seeds = contrast["seeds"]
+    if over_seeds is not None and over_seeds["low"] <= 0 <= over_seeds["high"]:
+        doubts.append("networks trained with other seeds might not show it")
+    return "".join(f"; {doubt}" for doubt in doubts)
 
 
 def _alone(name: str, values: RecipeValues, primary: str) -> str:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -61,16 +62,12 @@ class RankedLabel:
 
     def measure(self, counts: npt.NDArray[np.int32]) -> tuple[FloatArray, FloatArray]:
         """AUROC and average precision for (d, P) patient counts: two (d,) arrays, NaN where undefined."""
-        if not len(self.ends):
-            return np.full(len(counts), np.nan), np.full(len(counts), np.nan)
-        gain, hits, above, reached, total = self._sums(counts)
-        positives = hits[:, -1].astype(np.float64)
-        negatives = total - positives
-        # Half a group's ties count, so gain * (above + reached) / 2 is what outranks the positives. It holds each
-        # pair of positives too, P * P / 2 in all, whatever their order.
-        outranked = _dot(gain, above) + _dot(gain, reached) - positives**2
-        precision = hits / np.maximum(reached, 1)
-        return 1 - ratio(outranked, 2 * positives * negatives), ratio(_dot(gain, precision), positives)
+        return self.sums(counts).metrics()
+
+    def measure_split(self, counts: npt.NDArray[np.int32]) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
+        """As `measure`, for counts of 0 and 1 and for what they leave out: all sums of the rest are differences."""
+        chosen = self.sums(counts)
+        return chosen.metrics(), self._sums_of_all.less(chosen).metrics()
 
     def hits_among_first(self, counts: npt.NDArray[np.int32], called: FloatArray) -> FloatArray:
         """Positives among the images with the highest scores, for (d, P) patient counts.
@@ -88,19 +85,24 @@ class RankedLabel:
         result = np.zeros(called.shape)
         if not len(self.ends):
             return result
-        gain, hits, above, reached, _ = self._sums(counts)
+        sums = self.sums(counts)
         # Hits over images taken: a line that rises within each group that holds a positive, and nowhere else.
-        taken = np.stack([above, reached], axis=2).reshape(len(counts), -1)
-        found = np.stack([hits - gain, hits], axis=2).reshape(len(counts), -1)
+        taken = np.stack([sums.above, sums.reached], axis=2).reshape(len(counts), -1)
+        found = np.stack([sums.hits - sums.gain, sums.hits], axis=2).reshape(len(counts), -1)
         for row in range(len(counts)):
             result[row] = np.interp(called[row], taken[row], found[row])
         return result
 
-    def _sums(self, counts: npt.NDArray[np.int32]) -> tuple[npt.NDArray[Any], ...]:
-        """Of each group with positives: its positives, those and all above, images above it, those and its own.
+    @cached_property
+    def _sums_of_all(self) -> WeightedSums:
+        """The sums where every patient weighs 1."""
+        return self.sums(np.ones((1, len(self.images)), dtype=np.int32))
 
-        Last the weight of all images.
-        """
+    def sums(self, counts: npt.NDArray[np.int32]) -> WeightedSums:
+        """Running sums of the weights of (d, P) patient counts, where the positives are."""
+        if not len(self.ends):
+            nothing = np.zeros((len(counts), 0), dtype=np.int32)
+            return WeightedSums(nothing, nothing, nothing, nothing, np.zeros(len(counts)))
         # Weight of all images from the highest score down to each image, and of the positives of each group. Below the
         # last positive nothing but the number of images counts.
         running = np.cumsum(np.take(counts, self.patients, axis=1), axis=1, dtype=np.int32)
@@ -111,7 +113,46 @@ class RankedLabel:
         above, reached = np.take(running, self.starts - 1, axis=1), np.take(running, self.ends, axis=1)
         if self.starts[0] == 0:
             above[:, 0] = 0
-        return gain, hits, above, reached, counts[:, : len(self.images)] @ self.images
+        return WeightedSums(
+            gain, hits, above, reached, (counts[:, : len(self.images)] @ self.images).astype(np.float64)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedSums:
+    """Weights at the G groups of equal scores that hold a positive, highest score first, in each of d draws.
+
+    Parameters
+    ----------
+    gain, hits : (d, G) int32 arrays
+        Weight of the positives of each group, and of those down to its end.
+    above, reached : (d, G) int32 arrays
+        Weight of all images before each group, and down to its end.
+    images : (d,) float64 array
+        Weight of all images.
+    """
+
+    gain: npt.NDArray[np.int32]
+    hits: npt.NDArray[np.int32]
+    above: npt.NDArray[np.int32]
+    reached: npt.NDArray[np.int32]
+    images: FloatArray
+
+    def less(self, other: WeightedSums) -> WeightedSums:
+        """The sums of what `other` leaves of these."""
+        return WeightedSums(*(getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__))
+
+    def metrics(self) -> tuple[FloatArray, FloatArray]:
+        """AUROC and average precision: two (d,) arrays, NaN where undefined."""
+        if not self.hits.shape[1]:
+            return np.full(len(self.hits), np.nan), np.full(len(self.hits), np.nan)
+        positives = self.hits[:, -1].astype(np.float64)
+        negatives = self.images - positives
+        # Half a group's ties count, so gain * (above + reached) / 2 is what outranks the positives. It holds each
+        # pair of positives too, P * P / 2 in all, whatever their order.
+        outranked = _dot(self.gain, self.above) + _dot(self.gain, self.reached) - positives**2
+        precision = self.hits / np.maximum(self.reached, 1)
+        return 1 - ratio(outranked, 2 * positives * negatives), ratio(_dot(self.gain, precision), positives)
 
 
 def _dot(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> FloatArray:
@@ -146,11 +187,36 @@ def drawn_ranking(
     """
     auroc, precision = np.empty((2, len(draws), truth.shape[1]))
 
-    def work(ranked: RankedLabel, label: int, part: slice) -> None:
+    def measure(ranked: RankedLabel, part: slice, label: int) -> None:
         auroc[part, label], precision[part, label] = ranked.measure(draws.counts[part])
 
-    _each_label(truth, probs, draws, known, work, workers)
+    _each_label(truth, probs, draws, known, measure, workers)
     return auroc, precision
+
+
+def split_ranking(
+    truth: BoolArray,
+    probs: FloatArray,
+    draws: PatientDraws,
+    workers: int | None = None,
+    known: BoolArray | None = None,
+) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
+    """As `drawn_ranking`, for draws that take each patient once or not at all, and for the patients they leave out.
+
+    Returns
+    -------
+    two pairs (auroc, average_precision) of (D, K) float64 arrays
+        Of the patients drawn, and of the others.
+    """
+    results = np.empty((2, 2, len(draws), truth.shape[1]))
+
+    def measure(ranked: RankedLabel, part: slice, label: int) -> None:
+        for side, values in enumerate(ranked.measure_split(draws.counts[part])):
+            results[side, 0, part, label], results[side, 1, part, label] = values
+
+    _each_label(truth, probs, draws, known, measure, workers)
+    (auroc, precision), (other_auroc, other_precision) = results
+    return (auroc, precision), (other_auroc, other_precision)
 
 
 def drawn_hits(
@@ -176,10 +242,10 @@ def drawn_hits(
     """
     hits = np.empty(called.shape)
 
-    def work(ranked: RankedLabel, label: int, part: slice) -> None:
+    def measure(ranked: RankedLabel, part: slice, label: int) -> None:
         hits[part, label] = ranked.hits_among_first(draws.counts[part], called[part, label])
 
-    _each_label(truth, probs, draws, known, work)
+    _each_label(truth, probs, draws, known, measure)
     return hits
 
 
@@ -188,20 +254,20 @@ def _each_label(
     probs: FloatArray,
     draws: PatientDraws,
     known: BoolArray | None,
-    work: Callable[[RankedLabel, int, slice], None],
+    measure: Callable[[RankedLabel, slice, int], None],
     workers: int | None = None,
 ) -> None:
-    """Call `work` for every label, ranked among its known images, and every part of the draws."""
+    """Call `measure` with every label, ranked among its known images, and every part of the draws."""
 
-    def one(label: int) -> None:
+    def work(label: int) -> None:
         held, scores, patients = truth[:, label], probs[:, label], draws.patient_of_image
         if known is not None:
             rows = known[:, label]
             held, scores, patients = held[rows], scores[rows], patients[rows]
         ranked = RankedLabel.of(held, scores, patients)
         for part in draws.chunks(len(held)):
-            work(ranked, label, part)
+            measure(ranked, part, label)
 
     # numpy lets go of the interpreter lock in take, cumsum and arithmetic, so threads do run side by side.
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        list(pool.map(one, range(truth.shape[1])))
+        list(pool.map(work, range(truth.shape[1])))

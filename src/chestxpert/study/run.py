@@ -10,6 +10,10 @@ import yaml
 from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError, UsageError
+from chestxpert.evaluation.bootstrap import DRAWS
+from chestxpert.evaluation.partitions import DEFAULT, partitions
+from chestxpert.evaluation.threshold_rules import F1
+from chestxpert.evaluation.uncertainty.smallest import checked_margin
 from chestxpert.files import begin_or_go_on, removed_if_left_empty, sweep_parts, write_text
 from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
@@ -36,7 +40,8 @@ def run_study(
     out: Path,
     *,
     resume: bool = False,
-    draws: int = 1000,
+    draws: int = DRAWS,
+    margin: float | None = None,
     workers: int | None = 1,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
@@ -48,6 +53,7 @@ def run_study(
     out : Path
     resume : whether `out` may hold the beginning of this study
     draws : bootstrap draws over patients
+    margin : largest difference that would not matter, for tests of equivalence; None tests none
     workers : processes that train heads on cached features side by side, which changes no result; None chooses. On a
         GPU, and where the whole network is trained, runs follow one another.
     progress : Progress
@@ -58,16 +64,20 @@ def run_study(
         If several processes are asked for where no recipe keeps its backbone fixed.
     RunError
         If `out` is in the way, or holds another study than the one to be resumed, or a process died.
+    PredictionsError
+        If the margin of equivalence is none; before anything is trained.
     """
     if workers is not None and workers > 1 and not any(recipe.freeze for recipe in plan.recipes):
         raise UsageError(
             f"{workers} processes were asked for, but only heads on cached features are trained side by side: training "
             "a whole network uses all cores by itself. Leave --workers out, or add --freeze."
         )
+    checked_margin(margin)
     dataset = Dataset.load(plan.dataset)
     for recipe in plan.recipes:
         check_recipe(recipe, dataset.cohort, plan.seeds[0])
     plan.trees(dataset.cohort)  # raises for one that there is not, before anything is made
+    partitions(dataset.cohort, dataset.cohort.rows("test"), plan.subgroups)  # and so does this
     stored = read_plan(out) if begin_or_go_on(out, PLAN, [COHORT], resume=resume) else None
     busy = f"Another process is working on {out} right now. Wait for it, or choose another --out."
     with removed_if_left_empty(out), locked(out, busy):
@@ -79,7 +89,7 @@ def run_study(
             progress.note(f"resuming: {len(plan.runs(out)) - len(todo)} of {len(plan.runs(out))} runs are complete")
         _train(todo, dataset, kits, workers, progress)
         add_missing_times(plan.runs(out), dataset, kits, progress)
-        return write_comparison(out, draws=draws, progress=progress)
+        return write_comparison(out, draws=draws, margin=margin, progress=progress)
 
 
 def _train(todo: Runs, dataset: Dataset, kits: Kits, workers: int | None, progress: Progress) -> None:
@@ -113,6 +123,9 @@ def _open_study(
     """Write study.yaml, or check the stored one against this plan; returns the kits that the recipes share."""
     values, trees = listed(plan.to_dict(dataset.cohort)), plan.trees(dataset.cohort)
     if stored is not None:
+        # Studies of versions that had one rule and one set of subgroups alone did not store them.
+        stored = {"threshold": str(F1), "subgroups": list(DEFAULT)} | stored
+        _check_same(stored, values, ("threshold", "subgroups"), out)
         _check_same(stored, values, ("recipes", "seeds", "cohort_fingerprint", "measured_on", "taxonomies"), out)
     kits, starts = Kits(dataset, progress), {}
     for recipe in plan.recipes:
@@ -138,6 +151,7 @@ def _check_same(stored: dict[str, Any], values: dict[str, Any], keys: tuple[str,
             what = {
                 "start": "weights, pixels or number format to start from",
                 "measured_on": "tree to measure on",
+                "threshold": "rule for thresholds",
             }.get(key, key.replace("_", " "))
             raise RunError(
                 f"{out} holds a study with other {what}: compare its {PLAN}. "

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError, UsageError
+from chestxpert.evaluation.bootstrap import DRAWS
 from chestxpert.evaluation.elsewhere import Seen, measure, why_not_shared
 from chestxpert.evaluation.run_metrics import plain
 from chestxpert.files import removed_if_left_empty, write_json
@@ -30,7 +31,7 @@ def evaluate_elsewhere(
     out: Path | None = None,
     *,
     split: str = "test",
-    draws: int = 1000,
+    draws: int = DRAWS,
     run_data: Path | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from chestxpert.dataset import Dataset
 from chestxpert.errors import DataError, UsageError
+from chestxpert.evaluation.bootstrap import DRAWS
 from chestxpert.files import write_text
 from chestxpert.quality.remarks import FILE as QUALITY
 from chestxpert.report.cohort_table import cohort_table
@@ -30,7 +31,6 @@ from chestxpert.report.page import render
 from chestxpert.report.provenance import prepare_command
 
 REPORT = "report.html"
-DRAWS = 1000
 SAMPLES = 6
 MOST_SAMPLES = 12
 

@@ -1,0 +1,86 @@
+"""What a run's test patients each contribute to every metric of it, means over labels included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chestxpert.evaluation.bootstrap import IntArray, PatientDraws
+from chestxpert.evaluation.hierarchy import hierarchical_scores
+from chestxpert.evaluation.levels import InnerNodes, drawn_level_counts
+from chestxpert.evaluation.measures import Measured, Values, averaged_values, drawn_metrics
+from chestxpert.evaluation.metrics import BoolArray, FloatArray
+from chestxpert.evaluation.scored import Scored
+from chestxpert.evaluation.uncertainty.auroc_parts import AurocParts
+from chestxpert.evaluation.uncertainty.jackknife import influences, leave_out
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """How a run's metrics hang on its patients.
+
+    Parameters
+    ----------
+    per_label, overall, inner : dicts of (G, K), (G,) and (G, I) float64 arrays
+        Influences (see `jackknife.influences`) of the G groups of patients left out, on the metrics of labels, on
+        those of the whole and on those of the tree's inner nodes. A mean over labels moves by the mean over the
+        labels it is defined for.
+    hierarchical : three (G, L) float64 arrays
+        The same for hierarchical precision, recall and F1 of each level of the tree.
+    carriers, inner_carriers : (K,) and (I,) int64 arrays
+        How many patients carry the label or node, or have an image without it, whichever are fewer.
+    auroc : AurocParts
+        What each patient adds to the AUROC of each label.
+    """
+
+    per_label: Values
+    overall: Values
+    inner: Values
+    hierarchical: tuple[FloatArray, ...]
+    carriers: IntArray
+    inner_carriers: IntArray
+    auroc: AurocParts
+
+    @classmethod
+    def of(cls, scored: Scored, point: Measured, inner: InnerNodes, draws: PatientDraws) -> Spread:
+        """Measure a run once for each group of patients left out of `draws`' images."""
+        without = leave_out(draws)
+        left = drawn_metrics(scored, without)
+        per_label = {name: influences(values, point.per_label[name]) for name, values in left.per_label.items()}
+        measured, drawn = inner.measured(), inner.drawn(without)
+        return cls(
+            per_label=per_label,
+            overall=_overall_moves(scored, point, left, per_label),
+            inner={name: influences(drawn[name], measured[name]) for name in drawn},
+            hierarchical=_hierarchical_moves(scored, without),
+            carriers=carriers(scored.truth, draws.patient_of_image, scored.known),
+            inner_carriers=carriers(inner.truth, draws.patient_of_image, inner.known),
+            auroc=AurocParts.of(scored.truth, scored.probs, draws.patient_of_image, scored.known),
+        )
+
+
+def _overall_moves(scored: Scored, point: Measured, left: Measured, per_label: Values) -> Values:
+    averaged = averaged_values(per_label, scored.taxonomy.label_space, scored.groups)
+    return {
+        name: mean_move(averaged[name]) if name in averaged else influences(values, point.overall[name])
+        for name, values in left.overall.items()
+    }
+
+
+def _hierarchical_moves(scored: Scored, without: PatientDraws) -> tuple[FloatArray, ...]:
+    scores = hierarchical_scores(drawn_level_counts(scored, without.after_sample()))
+    return tuple(influences(each[1:], each[0]) for each in scores)
+
+
+def mean_move(moves: FloatArray) -> FloatArray:
+    """(G,) mean over the labels of (G, K) influences, of those that are defined; NaN where none is."""
+    defined = ~np.isnan(moves).any(axis=0)
+    return np.asarray(moves[:, defined].mean(axis=1)) if defined.any() else np.full(len(moves), np.nan)
+
+
+def carriers(truth: BoolArray, patient_of_image: IntArray, known: BoolArray | None = None) -> IntArray:
+    """(K,) how many patients carry each label in a known image, or have one without it, whichever are fewer."""
+    sides = (truth, ~truth) if known is None else (truth & known, ~truth & known)
+    counts = [[len(np.unique(patient_of_image[side[:, label]])) for side in sides] for label in range(truth.shape[1])]
+    return np.asarray(np.array(counts, dtype=np.int64).reshape(-1, 2).min(axis=1))
