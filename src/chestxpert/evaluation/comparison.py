@@ -3,6 +3,9 @@
 All recipes and seeds are measured on the same bootstrap draws over test patients. A recipe's value is the mean of a
 metric over its seeds, in every draw too; so intervals and p-values speak of patients, and the spread over seeds stands
 beside them.
+
+Lines that were made of stored predictions (`derived`) are measured like all others and held against those they come
+from. Baseline, best of each side and verdict are about trained recipes alone.
 """
 
 from __future__ import annotations
@@ -13,13 +16,17 @@ from typing import Any
 from chestxpert.cohort.table import SPLITS, Cohort
 from chestxpert.errors import PredictionsError
 from chestxpert.evaluation.bootstrap import LEVEL, PatientDraws
-from chestxpert.evaluation.contrasts import baseline_of, contrasts, ranked_by_validation
+from chestxpert.evaluation.contrasts import baseline_of, contrasts, derived_contrasts, ranked_by_validation
 from chestxpert.evaluation.recipe_results import RunMeasures, RunResult, describe_recipe, recipe_values
 from chestxpert.evaluation.run_metrics import plain
 from chestxpert.evaluation.verdict import WORDS, Setting, verdict
 from chestxpert.taxonomy import Taxonomy
 
 SCHEMA = 1
+
+OF_DERIVED = ("macro_f1_at_half", "brier")
+"""What derived lines are held against their recipes on besides: most corrections change no order, so that ranking
+metrics stay, and thresholds are chosen anew for each line."""
 
 __all__ = ["RunResult", "compare_runs"]
 
@@ -38,7 +45,7 @@ def compare_runs(
     Parameters
     ----------
     study : mapping of recipe name to its runs
-        One run a seed.
+        One run a seed. Derived lines stand among them.
     cohort : Cohort
     taxonomy : Taxonomy
         The tree on which hierarchical metrics of every recipe are measured.
@@ -66,7 +73,10 @@ def compare_runs(
     drawn = PatientDraws.draw(cohort.patients[test], draws, seed)
     measured = _measure_all(study, cohort, taxonomy, drawn, progress)
     values = {name: recipe_values(runs, measured[name], primary) for name, runs in study.items()}
-    tested = contrasts(values, [primary, *(metric for metric in WORDS if metric != primary)])
+    derived = {name: runs[0].derived for name, runs in study.items() if runs[0].derived is not None}
+    trained = {name: own for name, own in values.items() if name not in derived}
+    metrics = [primary, *(metric for metric in WORDS if metric != primary)]
+    tested = contrasts(trained, metrics)
     setting = Setting(len(test), cohort.n_patients("test"), cohort.simulated)
     result = {
         "schema": SCHEMA,
@@ -75,16 +85,16 @@ def compare_runs(
         "taxonomy": taxonomy.name,
         "bootstrap": {"unit": "patient", "draws": draws, "seed": seed, "level": LEVEL},
         "primary": primary,
-        "baseline": baseline_of(values),
+        "baseline": baseline_of(trained),
         "best": {
-            side: next(iter(ranked_by_validation(values, side == "hierarchical")), None)
+            side: next(iter(ranked_by_validation(trained, side == "hierarchical")), None)
             for side in ("flat", "hierarchical")
         },
         "recipes": {
             name: describe_recipe(runs, measured[name], values[name], cohort, taxonomy) for name, runs in study.items()
         },
-        "contrasts": tested,
-        "verdict": verdict(values, tested, primary, setting),
+        "contrasts": [*tested, *derived_contrasts(values, derived, [*metrics, *OF_DERIVED])],
+        "verdict": verdict(trained, tested, primary, setting),
     }
     return dict(plain(result))
 
@@ -120,8 +130,11 @@ def _check(study: Mapping[str, Sequence[RunResult]], cohort: Cohort, primary: st
     if primary not in WORDS:
         raise PredictionsError(f"The primary metric must be one of {', '.join(WORDS)}, but got '{primary}'.")
     empty = [name for name, runs in study.items() if not runs]
-    if not study or empty:
+    if all(run.derived for runs in study.values() for run in runs) or empty:
         raise PredictionsError(f"There are no runs to compare ({', '.join(empty) or 'no recipe'}). Train some first.")
+    lost = {name for runs in study.values() for run in runs if run.derived for name in run.derived.of} - study.keys()
+    if lost:
+        raise PredictionsError(f"There are no runs of {', '.join(sorted(lost))}, which other lines were made of.")
     if not len(cohort.rows("test")):
         raise PredictionsError("The cohort has no test images to compare recipes on. Prepare it with a test split.")
     for name, runs in study.items():

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chestxpert.evaluation.bootstrap import interval, two_sided_p
+from chestxpert.evaluation.derived import Derived
 from chestxpert.evaluation.metrics import FloatArray
 
 BASELINE = "flat-basic"
@@ -104,6 +105,24 @@ def contrasts(recipes: Mapping[str, RecipeValues], metrics: Sequence[str]) -> li
         family = [_contrast(recipes, metric, *pair) for pair in contrast_pairs(recipes)]
         adjusted = holm([entry["p"] for entry in family])
         result.extend({**entry, "p_adjusted": value} for entry, value in zip(family, adjusted, strict=True))
+    return result
+
+
+def derived_contrasts(
+    lines: Mapping[str, RecipeValues], derived: Mapping[str, Derived], metrics: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Every derived line against each line it was made of, as `contrasts` gives them.
+
+    A Holm family of their own for each metric and each kind of line: corrections and ensembles that are looked at
+    beside a study leave the p-values of its recipes as they are.
+    """
+    result: list[dict[str, Any]] = []
+    for kind in dict.fromkeys(origin.kind for origin in derived.values()):
+        pairs = [(name, other) for name, origin in derived.items() if origin.kind == kind for other in origin.of]
+        for metric in metrics:
+            family = [_contrast(lines, metric, a, b, kind) for a, b in pairs]
+            adjusted = holm([entry["p"] for entry in family])
+            result.extend({**entry, "p_adjusted": value} for entry, value in zip(family, adjusted, strict=True))
     return result
 
 
