@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chestxpert.cli.options import add_data, add_draws, add_training
+from chestxpert.cli.options import add_data, add_draws, add_posthoc, add_training
 from chestxpert.cli.parser import Parser, whole
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ EPILOG = """
           --set size=128 --set epochs=12
       chestxpert compare --data data/nih --out studies/mine --recipes flat-basic my-recipe.yaml
       chestxpert compare --data data/nih --out studies/first --seeds 3 --freeze --resume
+      chestxpert compare --data data/nih --out studies/even --recipes flat-basic --freeze --posthoc platt,em
 
     'chestxpert recipes' lists the recipes. A study that was interrupted goes on with the same command and
     --resume, and ends with the same comparison as an unbroken one.
@@ -54,6 +55,7 @@ def add_to(commands: Commands) -> None:
         help="tree that hierarchical metrics of all recipes are measured on (default: the one that all hierarchical "
         "recipes share, else study)",
     )  # fmt: skip
+    add_posthoc(parser, "none")
     add_training(parser)
     add_draws(parser)
     parser.set_defaults(run=run, parser=parser)
@@ -62,6 +64,7 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> str:
     """Run the study; returns the comparison and where the report is."""
     from chestxpert.cli.progress import progress_on_stderr
+    from chestxpert.recipe import parse_posthoc
     from chestxpert.report import build_report, summary_text
     from chestxpert.study.plan import StudyPlan, load_recipes
     from chestxpert.study.run import run_study
@@ -72,6 +75,7 @@ def run(arguments: argparse.Namespace) -> str:
         seeds=tuple(range(arguments.seeds)),
         command=shlex.join(["chestxpert", *arguments.argv]),
         taxonomy=arguments.taxonomy,
+        posthoc=None if arguments.posthoc is None else parse_posthoc(arguments.posthoc),
     )
     progress = progress_on_stderr()
     comparison = run_study(plan, arguments.out, resume=arguments.resume, draws=arguments.draws, progress=progress)

@@ -113,16 +113,19 @@ def derived_contrasts(
 ) -> list[dict[str, Any]]:
     """Every derived line against each line it was made of, as `contrasts` gives them.
 
-    A Holm family of their own for each metric and each kind of line: corrections and ensembles that are looked at
-    beside a study leave the p-values of its recipes as they are.
+    Holm families of their own, so that what is looked at beside a study leaves the p-values of its recipes as they
+    are: for each metric, the corrections of one line are a family, and so are all ensembles.
     """
+    families: dict[tuple[str, ...], list[tuple[str, str, str]]] = {}
+    for name, origin in derived.items():
+        family = families.setdefault(origin.of if origin.kind == "posthoc" else (), [])
+        family.extend((name, other, origin.kind) for other in origin.of)
     result: list[dict[str, Any]] = []
-    for kind in dict.fromkeys(origin.kind for origin in derived.values()):
-        pairs = [(name, other) for name, origin in derived.items() if origin.kind == kind for other in origin.of]
+    for pairs in families.values():
         for metric in metrics:
-            family = [_contrast(lines, metric, a, b, kind) for a, b in pairs]
-            adjusted = holm([entry["p"] for entry in family])
-            result.extend({**entry, "p_adjusted": value} for entry, value in zip(family, adjusted, strict=True))
+            entries = [_contrast(lines, metric, *pair) for pair in pairs]
+            adjusted = holm([entry["p"] for entry in entries])
+            result.extend({**entry, "p_adjusted": value} for entry, value in zip(entries, adjusted, strict=True))
     return result
 
 

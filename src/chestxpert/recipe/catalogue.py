@@ -177,7 +177,9 @@ POSTHOC: Mapping[str, Method] = {
     "em": Method(
         "Platt scaling, then the prevalence that the unlabelled test images make likeliest",
         "Saerens, Latinne and Decaestecker, Adjusting the outputs of a classifier to new a priori probabilities, "
-        "Neural Computation 14, 2002; Alexandari, Kundaje and Shrikumar, ICML 2020",
+        "Neural Computation 14, 2002, equations 2.4 and 2.9; Alexandari, Kundaje and Shrikumar, ICML 2020",
+        {"alpha": 1.0},
+        {"alpha": (_TINY, 1.0)},
     ),
 }
 """Of a finding each, or of a decision's answer each."""

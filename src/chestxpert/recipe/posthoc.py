@@ -11,7 +11,7 @@ from chestxpert.errors import UsageError
 from chestxpert.recipe.catalogue import POSTHOC, Method
 from chestxpert.recipe.selection import Chosen
 
-ALL = "all"
+ALL, NONE = "all", "none"
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,15 @@ class Posthoc(Chosen):
 
 
 def parse_posthoc(text: str) -> tuple[Posthoc, ...]:
-    """Corrections from a list with commas, such as ``platt,em``, or from ``all``, which is each with its defaults.
+    """Corrections from a list with commas, such as ``platt,em``, from ``all``, each with its defaults, or ``none``.
 
     Raises
     ------
     UsageError
         If the list is empty, names one twice, or names one that there is not.
     """
+    if text == NONE:
+        return ()
     names = list(POSTHOC) if text == ALL else [name.strip() for name in text.split(",")]
     if names == [""]:
         raise UsageError(f"--posthoc names corrections: {', '.join(POSTHOC)}, or {ALL}.")

@@ -13,7 +13,7 @@ import yaml
 from chestxpert.cohort.table import Cohort
 from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.errors import RunError, UsageError
-from chestxpert.recipe import STUDY_RECIPES, Recipe, load_recipe
+from chestxpert.recipe import STUDY_RECIPES, Posthoc, Recipe, load_recipe
 from chestxpert.taxonomy import Taxonomy
 
 PLAN = "study.yaml"
@@ -32,6 +32,8 @@ class StudyPlan:
     seeds : one run a recipe and seed
     command : the command line that asked for it, for the record
     taxonomy : name or file of the tree that hierarchical metrics of all recipes are measured on; None chooses
+    posthoc : corrections that the comparison shows each recipe with too; None is none in a new study, and in one that
+        is resumed those it has
     """
 
     dataset: Path
@@ -39,6 +41,7 @@ class StudyPlan:
     seeds: tuple[int, ...]
     command: str = ""
     taxonomy: str | None = None
+    posthoc: tuple[Posthoc, ...] | None = None
 
     def __post_init__(self) -> None:
         names = [recipe.name for recipe in self.recipes]
@@ -79,6 +82,7 @@ class StudyPlan:
             "recipes": {recipe.name: recipe.to_dict() for recipe in self.recipes},
             "measured_on": self.measured_on,
             "taxonomies": {name: tree.to_dict() for name, tree in self.trees(cohort).items()},
+            "posthoc": [posthoc.name for posthoc in self.posthoc or ()],
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from chestxpert.cohort.table import Cohort
 from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.errors import RunError
 from chestxpert.evaluation.comparison import RunResult, compare_runs
+from chestxpert.evaluation.posthoc.lines import with_posthoc
 from chestxpert.evaluation.predictions import Predictions
-from chestxpert.files import write_json
+from chestxpert.files import write_json, write_text
 from chestxpert.progress import SILENT, Progress
-from chestxpert.recipe import Recipe, parse_recipe
-from chestxpert.study.plan import COHORT, COMPARISON, read_plan, run_folder
+from chestxpert.recipe import Posthoc, Recipe, parse_recipe
+from chestxpert.study.ensemble import read_ensembles
+from chestxpert.study.plan import COHORT, COMPARISON, PLAN, read_plan, run_folder
 from chestxpert.taxonomy import Taxonomy
 from chestxpert.training.folder import COST, EVALUATION, PREDICTIONS, is_complete
 
@@ -43,23 +46,52 @@ def _read_run(folder: Path, recipe: Recipe, seed: int) -> RunResult:
     return RunResult(seed, Predictions.load(folder / PREDICTIONS), recipe.architecture, cost, not_learnt)
 
 
-def write_comparison(study: Path, *, draws: int = 1000, progress: Progress = SILENT) -> dict[str, Any]:
-    """Compare the stored predictions of a study and write its `comparison.json`; returns what it holds."""
+def write_comparison(
+    study: Path,
+    *,
+    draws: int = 1000,
+    posthoc: Sequence[Posthoc] | None = None,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Compare the stored predictions of a study and write its `comparison.json`; returns what it holds.
+
+    Beside the recipes stand the study's ensembles, and all of these once more with each post-hoc correction.
+
+    Parameters
+    ----------
+    study : Path
+    draws : int
+        Bootstrap draws over test patients.
+    posthoc : sequence of Posthoc, optional
+        Corrections to show from now on, noted in study.yaml; by default those that it names.
+    progress : Progress
+    """
     plan = read_plan(study)
+    cohort = read_cohort(study, plan)
+    lines = {**read_runs(study), **read_ensembles(study)}
+    chosen = [Posthoc.parse(name) for name in plan.get("posthoc", [])] if posthoc is None else list(posthoc)
+    lines = with_posthoc(lines, cohort, chosen)
+    progress.note(f"comparing on {draws} bootstrap draws over patients")
+    comparison = compare_runs(lines, cohort, measured_on(plan, cohort), draws=draws)
+    if posthoc is not None:
+        names = [correction.name for correction in chosen]
+        write_text(study / PLAN, yaml.safe_dump({**plan, "posthoc": names}, sort_keys=False, width=100))
+    write_json(study / COMPARISON, comparison)
+    return comparison
+
+
+def read_cohort(study: Path, plan: dict[str, Any]) -> Cohort:
+    """The cohort that a study was run on; RunError if the one in its folder is another."""
     cohort = Cohort.load(study / COHORT)
     if cohort.fingerprint != plan["cohort_fingerprint"]:
         raise RunError(
             f"{study / COHORT} is not the cohort that this study was run on ({cohort.fingerprint}, but study.yaml says "
             f"{plan['cohort_fingerprint']}). Put the right one back."
         )
-    tree = _measured_on(plan, cohort)
-    progress.note(f"comparing on {draws} bootstrap draws over patients")
-    comparison = compare_runs(read_runs(study), cohort, tree, draws=draws)
-    write_json(study / COMPARISON, comparison)
-    return comparison
+    return cohort
 
 
-def _measured_on(plan: dict[str, Any], cohort: Cohort) -> Taxonomy:
+def measured_on(plan: dict[str, Any], cohort: Cohort) -> Taxonomy:
     """The tree that the study's recipes are measured on, as stored: its file may have changed or gone since."""
     if "taxonomies" in plan:
         return Taxonomy.from_dict(plan["taxonomies"][plan["measured_on"]])

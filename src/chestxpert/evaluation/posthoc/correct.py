@@ -34,8 +34,8 @@ def correct_run(predictions: Predictions, cohort: Cohort, posthoc: Posthoc) -> t
     Predictions
     dict
         ``kind``, its settings, and under ``answers`` for each label (or node given its parent) what was fitted. For
-        prior shift with ``prevalence``: ``val``, what its probabilities are calibrated for; ``estimated`` for test; and
-        ``test``, the truth, for comparison alone.
+        prior shift with ``prevalence``: ``val``, what its probabilities are calibrated for; ``estimated`` for test and
+        ``p``, of the test that it has not changed; and ``test``, the truth, for comparison alone.
 
     Raises
     ------
@@ -47,17 +47,15 @@ def correct_run(predictions: Predictions, cohort: Cohort, posthoc: Posthoc) -> t
     test = (predictions.frame["split"] == "test").to_numpy()
     corrected = np.empty_like(answers)
     corrected[~test] = fitted.here(answers[~test])
-    corrected[test], after = fitted.there(answers[test])
-    if after is not None and fitted.before is not None:
-        _add_prevalence(record, fitted, after, prevalence(*true_answers(predictions, cohort, "test")))
+    corrected[test], found = fitted.there(answers[test])
+    if found is not None and fitted.before is not None:
+        true = prevalence(*true_answers(predictions, cohort, "test"))
+        _add(record, fitted, {"val": fitted.before, "estimated": found.after, "p": found.p, "test": true})
     return with_answers(predictions, corrected), record
 
 
-def _add_prevalence(record: dict[str, Any], fitted: Fitted, after: FloatArray, true: FloatArray) -> None:
-    """Put each answer's estimated prevalence beside the one it started from and the true one; None if undefined."""
-    before = fitted.before if fitted.before is not None else np.full(len(after), np.nan)
+def _add(record: dict[str, Any], fitted: Fitted, values: dict[str, FloatArray]) -> None:
+    """Put what is known of each answer's prevalence into the record; None if undefined."""
     for column, name in enumerate(fitted.names):
-        values = {"val": before[column], "estimated": after[column], "test": true[column]}
-        record["answers"][name]["prevalence"] = {
-            key: None if np.isnan(value) else float(value) for key, value in values.items()
-        }
+        each = {key: float(value[column]) for key, value in values.items()}
+        record["answers"][name]["prevalence"] = {key: None if np.isnan(value) else value for key, value in each.items()}

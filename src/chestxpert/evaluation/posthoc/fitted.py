@@ -13,7 +13,7 @@ from chestxpert.errors import PredictionsError
 from chestxpert.evaluation.calibration import Curve, apply_curves, fit_curves
 from chestxpert.evaluation.metrics import FloatArray, ratio
 from chestxpert.evaluation.posthoc.logit_adjustment import adjust_logits
-from chestxpert.evaluation.posthoc.prior_shift import shift_all
+from chestxpert.evaluation.posthoc.prior_shift import Shift, shift_all
 from chestxpert.evaluation.posthoc.truth import answer_names, prevalence, true_answers
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.recipe import Posthoc
@@ -49,12 +49,12 @@ class Fitted:
         """(n, C) answers of images from the population that it was fitted on, corrected."""
         return apply_curves(self.curves, answers)
 
-    def there(self, answers: FloatArray) -> tuple[FloatArray, FloatArray | None]:
-        """(n, C) answers of images from another population, corrected, and the prevalence estimated there if it is."""
+    def there(self, answers: FloatArray) -> tuple[FloatArray, Shift | None]:
+        """(n, C) answers of images from another population, corrected, and what was found of its prevalence."""
         calibrated = self.here(answers)
         if self.before is None:
             return calibrated, None
-        return shift_all(calibrated, self.before, self.tree)
+        return shift_all(calibrated, self.before, self.tree, self.posthoc.settings["alpha"])
 
     def describe(self) -> dict[str, Any]:
         """Kind, settings and curves, by answer."""

@@ -12,10 +12,15 @@ and pi' is found by turns: p' from pi', then pi' as the mean of p' (equation 2.9
 
 which is concave in pi' (Alexandari, Kundaje and Shrikumar, Maximum likelihood with bias-corrected calibration is
 hard-to-beat at label shift adaptation, ICML 2020), so where the turns end is found faster by halving an interval on the
-sign of its slope. pi is the mean of p where p was calibrated (ibid.), not the share counted there.
+sign of its slope. Twice what the sum gains over pi' = pi is compared with chi-square of one degree of freedom, their
+likelihood-ratio test of whether the prevalence has changed (section 2.3). pi is the mean of p where p was calibrated
+(Alexandari et al.), not the share counted there.
 """
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -65,7 +70,36 @@ def likeliest_prevalence(probs: FloatArray, before: float, weights: FloatArray |
     return (low + high) / 2
 
 
-def shift_all(answers: FloatArray, before: FloatArray, tree: Taxonomy | None = None) -> tuple[FloatArray, FloatArray]:
+def p_unchanged(probs: FloatArray, before: float, after: float, weights: FloatArray | None = None) -> float:
+    """p-value of the likelihood-ratio test that the prevalence still is `before`, in [0, 1].
+
+    It takes the calibrated probabilities for exact and the images for independent. Neither holds for curves fitted on
+    few images and for several images of a patient, so that it finds a change too often.
+    """
+    ratios = probs * (after / before) + (1.0 - probs) * ((1.0 - after) / (1.0 - before))
+    gain = 2.0 * float((np.log(ratios) * (1.0 if weights is None else weights)).sum())
+    return math.erfc(math.sqrt(max(gain, 0.0) / 2.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Shift:
+    """What was found for each of C columns; NaN where there is nothing to start from.
+
+    Parameters
+    ----------
+    after : (C,) float64 array
+        Prevalence that the images make likeliest, of a node given its parent.
+    p : (C,) float64 array
+        p-value that it is not another than before.
+    """
+
+    after: FloatArray
+    p: FloatArray
+
+
+def shift_all(
+    answers: FloatArray, before: FloatArray, tree: Taxonomy | None = None, alpha: float = 1.0
+) -> tuple[FloatArray, Shift]:
     """Every column corrected to the prevalence that these images make likeliest.
 
     Columns are taken one by one. In a hierarchy that is decision by decision from the root down: a node's prevalence is
@@ -80,22 +114,29 @@ def shift_all(answers: FloatArray, before: FloatArray, tree: Taxonomy | None = N
         The prevalence that each column is calibrated for; a column where it is not in (0, 1) stays as it is.
     tree : Taxonomy, optional
         The tree whose conditionals they are.
+    alpha : float in (0, 1]
+        A column is corrected where the test of an unchanged prevalence gives at most this; at 1 always.
 
     Returns
     -------
     corrected : (n, C) float64 array
-    after : (C,) float64 array
-        The prevalence of each column, of a node given its parent; NaN where it stays as it is.
+    found : Shift
     """
-    corrected, after = np.array(answers, dtype=np.float64), np.full(len(before), np.nan)
+    corrected = np.array(answers, dtype=np.float64)
+    found = Shift(np.full(len(before), np.nan), np.full(len(before), np.nan))
     reached = np.ones_like(corrected)  # probability of each node, after correction
     for column, prior in enumerate(before):
         weights = _above(tree, column, reached)
         if 0 < prior < 1 and len(corrected):
-            after[column] = likeliest_prevalence(corrected[:, column], float(prior), weights)
-            corrected[:, column] = shift(corrected[:, column], float(prior), float(after[column]))
+            after = likeliest_prevalence(corrected[:, column], float(prior), weights)
+            found.after[column], found.p[column] = (
+                after,
+                p_unchanged(corrected[:, column], float(prior), after, weights),
+            )
+            if found.p[column] <= alpha:
+                corrected[:, column] = shift(corrected[:, column], float(prior), after)
         reached[:, column] = corrected[:, column] if weights is None else corrected[:, column] * weights
-    return corrected, after
+    return corrected, found
 
 
 def _above(tree: Taxonomy | None, column: int, reached: FloatArray) -> FloatArray | None:
