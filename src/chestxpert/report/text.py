@@ -65,7 +65,7 @@ def _recipe_lines(results: Results) -> list[str]:
 def _derived_lines(results: Results) -> list[str]:
     """Each recipe again, and below it what was made of its stored predictions."""
     shown = {
-        (contrast.a, contrast.metric)
+        (contrast.a, contrast.metric): " >" if (contrast.difference or 0.0) > 0 else " <"
         for contrast in results.derived_contrasts
         if contrast.clear and len(results.made_of(contrast.a)) == 1
     }
@@ -73,11 +73,11 @@ def _derived_lines(results: Results) -> list[str]:
     rows = [["made after training", "runs", *heads]]
     for name in results.lines:
         means = [
-            decimal(results.metric(name, metric).mean) + (" +" if (name, metric) in shown else "")
-            for metric in _DERIVED_METRICS
+            decimal(results.metric(name, metric).mean) + shown.get((name, metric), "") for metric in _DERIVED_METRICS
         ]
         rows.append([name, results.runs_words(name), *means])
-    return [*_aligned(rows), "+ difference from the line it was made of shown; of the Brier score, less is better"]
+    legend = "> < higher, lower than the line it was made of: difference shown. Of the Brier score, less is better"
+    return [*_aligned(rows), legend]
 
 
 def _contrast_lines(results: Results) -> list[str]:
