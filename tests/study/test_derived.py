@@ -92,7 +92,7 @@ def test_a_study_of_a_version_without_corrections_is_still_read(plan: StudyPlan,
 
 def test_the_seeds_of_a_study_become_one_line(copied: Path, finished: tuple[Path, dict[str, Any]]) -> None:
     folder = ensemble_study(copied, ["flat-basic"])
-    assert folder == copied / "ensembles" / "ensemble-of-flat-basic"
+    assert folder == copied / "ensembles" / "flat-basic-x2"
     assert {path.name for path in folder.iterdir()} == {
         "predictions.parquet", "cost.json", "ensemble.json", "evaluation.json",
     }  # fmt: skip
@@ -103,7 +103,7 @@ def test_the_seeds_of_a_study_become_one_line(copied: Path, finished: tuple[Path
         mean = (frames[0][label].to_numpy() + frames[1][label].to_numpy()) / 2
         assert made.frame[label].to_numpy() == pytest.approx(mean)
     comparison = write_comparison(copied, draws=50, posthoc=parse_posthoc("platt"))
-    line = comparison["recipes"]["ensemble-of-flat-basic"]
+    line = comparison["recipes"]["flat-basic-x2"]
     evaluation = json.loads((folder / "evaluation.json").read_text())
     assert line["metrics"]["macro_ap"]["mean"] == evaluation["test"]["metrics"]["macro_ap"]
     assert line["metrics"]["macro_ap"]["sd_seeds"] is None
@@ -111,28 +111,31 @@ def test_the_seeds_of_a_study_become_one_line(copied: Path, finished: tuple[Path
     single = finished[1]["recipes"]["flat-basic"]["cost"]
     assert line["cost"]["parameters"] == 2 * single["parameters"]
     assert line["cost"]["train_seconds"] == pytest.approx(2 * single["train_seconds"])
-    assert comparison["recipes"]["ensemble-of-flat-basic+platt"]["derived"]["of"] == ["ensemble-of-flat-basic"]
+    assert comparison["recipes"]["flat-basic-x2+platt"]["derived"]["of"] == ["flat-basic-x2"]
     against = [entry["b"] for entry in comparison["contrasts"] if entry["kind"] == "ensemble"]
     assert set(against) == {"flat-basic"}
     assert comparison["verdict"] == finished[1]["verdict"]
     build_report(copied)
     page = (copied / "report.html").read_text(encoding="utf-8")
     assert "2 in one" in page
-    assert f"chestxpert ensemble {copied} --name ensemble-of-flat-basic --average probs --recipes flat-basic" in page
+    assert f"chestxpert ensemble {copied} --name flat-basic-x2 --average probs --recipes flat-basic" in page
 
 
 def test_an_ensemble_of_all_recipes_has_no_tree_and_of_hierarchies_has_one(copied: Path) -> None:
     both = ensemble_study(copied)
-    assert both.name == "ensemble"
+    assert both.name == "ensemble-x4"
     assert json.loads((both / "ensemble.json").read_text())["architecture"] == "mixed"
     assert json.loads((both / "evaluation.json").read_text())["thresholds"]["nodes"] is None
     shared = ensemble_study(copied, ["hierarchical-shared"], name="trees", average="logits")
     assert json.loads((shared / "ensemble.json").read_text())["architecture"] == "shared"
     assert json.loads((shared / "evaluation.json").read_text())["thresholds"]["nodes"]
     comparison = write_comparison(copied, draws=20)
-    assert [name for name in comparison["recipes"] if "derived" in comparison["recipes"][name]] == ["ensemble", "trees"]
+    assert [name for name in comparison["recipes"] if "derived" in comparison["recipes"][name]] == [
+        "ensemble-x4",
+        "trees",
+    ]
     assert "hard_macro_f1" in comparison["recipes"]["trees"]["metrics"]
-    assert "hard_macro_f1" not in comparison["recipes"]["ensemble"]["metrics"]
+    assert "hard_macro_f1" not in comparison["recipes"]["ensemble-x4"]["metrics"]
     build_report(copied)
 
 
@@ -149,7 +152,7 @@ def test_what_no_ensemble_can_be_made_of_is_said(plan: StudyPlan, copied: Path) 
     with pytest.raises(RunError, match="never overwritten"):
         ensemble_study(copied)
     (folder / "evaluation.json").unlink()  # as if it had been killed before it was whole
-    assert "ensemble" not in write_comparison(copied, draws=20)["recipes"]
+    assert "ensemble-x4" not in write_comparison(copied, draws=20)["recipes"]
     ensemble_study(copied)
     (folder / "ensemble.json").write_text("{}")
     with pytest.raises(RunError, match="Delete it and make it again"):

@@ -39,7 +39,9 @@ def add_to(commands: Commands) -> None:
         "folders", metavar="STUDY|RUN", nargs="+", type=Path, help="one study, or at least two finished runs"
     )
     parser.add_argument("--recipes", metavar="RECIPE", nargs="+", help="of a study: which recipes (default: all)")
-    parser.add_argument("--name", help="of a study: how the line is called (default: ensemble, or ensemble-of-RECIPES)")
+    parser.add_argument(
+        "--name", help="of a study: how the line is called (default: RECIPE-x3 for three seeds, or ensemble-x6)"
+    )
     parser.add_argument("--out", metavar="DIR", type=Path, help="of runs: folder to make")
     parser.add_argument("--data", metavar="DIR", type=Path, help="of runs: where their data set is, if it has moved")
     parser.add_argument(

@@ -47,7 +47,9 @@ def _rows(results: Results) -> tuple[list[Row], list[str]]:
     for name in results.lines:
         parent = next(iter(results.made_of(name)), "")
         corrected = name.startswith(f"{parent}+")
-        rows.append(Row(name.removeprefix(parent) if corrected else name, results.side(name), strong=not corrected))
+        rows.append(
+            Row(name.removeprefix(parent) if corrected else name, results.side(name), strong=name in results.recipes)
+        )
     return rows, results.lines
 
 

@@ -82,7 +82,8 @@ def metric_panel(results: Results, metric: str, rows: Sequence[Row], names: Sequ
         )
 
     reference = results.metric(results.baseline, metric).mean if results.baseline in names else None
-    return Panel(metric_name(metric), low, high, mark, reference=reference, room=36)
+    title = metric_name(metric).removesuffix(" (less is better)")  # a panel is narrow; captions say so
+    return Panel(title, low, high, mark, reference=reference, room=36)
 
 
 def metrics_table(results: Results) -> Table:

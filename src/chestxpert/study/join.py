@@ -30,7 +30,7 @@ def ensemble_study(
     recipes : sequence of str
         All by default.
     name : str, optional
-        Of the ensemble; ``ensemble`` for all recipes, else ``ensemble-of-A-B``.
+        Of the ensemble; ``RECIPE-x3`` for three seeds of one recipe, ``ensemble-x6`` for six runs of several.
     average : {"probs", "logits", "ranks"}
 
     Raises
@@ -46,13 +46,13 @@ def ensemble_study(
     if unknown or len(set(recipes)) < len(recipes):
         wrong = f"no recipe '{unknown[0]}'" if unknown else "each recipe once"
         raise UsageError(f"{study} has {wrong}. Its recipes: {', '.join(runs)}.")
-    name = name or "-".join(["ensemble", *(["of", *recipes] if recipes else [])])
-    safe = all(sign.isalnum() or sign in "-_." for sign in name) and name[0] != "."
-    if not safe or name in runs:
-        raise UsageError(f"An ensemble's name is letters, digits, '-', '_' and '.', and no recipe's; got '{name}'.")
     members = [Member(recipe, run.seed, run) for recipe in recipes or runs for run in runs[recipe]]
     if len(members) < 2:
         raise UsageError(f"An ensemble has at least two members, but there is one run of {members[0].recipe}.")
+    name = name or f"{recipes[0] if len(recipes) == 1 else 'ensemble'}-x{len(members)}"
+    safe = all(sign.isalnum() or sign in "-_." for sign in name) and name[0] != "."
+    if not safe or name in runs:
+        raise UsageError(f"An ensemble's name is letters, digits, '-', '_' and '.', and no recipe's; got '{name}'.")
     out, cohort = study / ENSEMBLES / name, read_cohort(study, plan)
     make_ensemble(members, cohort, measured_on(plan, cohort), out, average)
     return out
