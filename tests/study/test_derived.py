@@ -173,6 +173,8 @@ def test_runs_that_stand_alone_make_an_ensemble(
     assert members == [{"recipe": name, "seed": 0} for name in ("flat-basic", "hierarchical-shared")]
     with pytest.raises(RunError, match="never overwritten"):
         ensemble_runs(runs, tmp_path / "both")
+    with pytest.raises(RunError, match="is an ensemble"):
+        ensemble_runs([*runs, tmp_path / "both"], tmp_path / "more")
     with pytest.raises(UsageError, match="named twice"):
         ensemble_runs([runs[0], runs[0]], tmp_path / "twice")
     with pytest.raises(ChestXpertError, match="at least two members"):

@@ -17,10 +17,9 @@ from chestxpert.evaluation.recipe_results import RunResult
 from chestxpert.evaluation.run_metrics import evaluate_run
 from chestxpert.files import write_json
 from chestxpert.taxonomy import Taxonomy
-from chestxpert.training.folder import COST, EVALUATION, PREDICTIONS, is_complete
+from chestxpert.training.folder import COST, ENSEMBLE, EVALUATION, PREDICTIONS, is_complete
 
 ENSEMBLES = "ensembles"
-ENSEMBLE = "ensemble.json"
 SCHEMA = 1
 
 
