@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chestxpert.cli.options import add_data, add_draws, add_margin, add_measuring, add_training
+from chestxpert.cli.options import add_data, add_draws, add_margin, add_measuring, add_posthoc, add_training
 from chestxpert.cli.parser import Parser, whole
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ EPILOG = """
           --set loss.gamma_neg=2
       chestxpert compare --data data/nih --out studies/first --seeds 3 --freeze --resume
       chestxpert compare --data data/nih --out studies/alert --freeze --threshold sensitivity=0.9
+      chestxpert compare --data data/nih --out studies/even --recipes flat-basic --freeze --posthoc platt,em
 
     'chestxpert recipes' lists the recipes, 'chestxpert recipes --methods' what they may choose from. A setting of a
     method applies to those recipes that use the method, and a note says which do not. A study that was interrupted
@@ -70,6 +71,7 @@ def add_to(commands: Commands) -> None:
         help="processes that train heads side by side with --freeze on a CPU; changes no result (default: one for each "
         "core, if there are runs enough)",
     )  # fmt: skip
+    add_posthoc(parser, "none")
     add_training(parser)
     add_measuring(parser, stored=False)
     add_draws(parser)
@@ -80,6 +82,7 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> str:
     """Run the study; returns the comparison and where the report is."""
     from chestxpert.cli.progress import progress_on_stderr
+    from chestxpert.recipe import parse_posthoc
     from chestxpert.report import build_report, summary_text
     from chestxpert.study.choose import choose_recipes
     from chestxpert.study.plan import StudyPlan
@@ -94,6 +97,7 @@ def run(arguments: argparse.Namespace) -> str:
         taxonomy=arguments.taxonomy,
         threshold=arguments.threshold,
         **({} if arguments.subgroups is None else {"subgroups": tuple(arguments.subgroups)}),
+        posthoc=None if arguments.posthoc is None else parse_posthoc(arguments.posthoc),
     )
     progress = progress_on_stderr()
     for note in choice.told(arguments.seeds):

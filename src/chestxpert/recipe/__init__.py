@@ -4,7 +4,7 @@ Strict means: an unknown key, a value of the wrong type or out of range, and a k
 name the key and, where there is one, the key that was probably meant.
 """
 
-from chestxpert.recipe.catalogue import DRAWS, LOSSES, MIXES, ROUTINGS, STAGES, Method
+from chestxpert.recipe.catalogue import DRAWS, LOSSES, MIXES, POSTHOC, ROUTINGS, STAGES, Method
 from chestxpert.recipe.decisions import DecisionSettings
 from chestxpert.recipe.files import (
     STUDY_RECIPES,
@@ -16,6 +16,7 @@ from chestxpert.recipe.files import (
 )
 from chestxpert.recipe.overrides import Override, chosen_parts, split_override
 from chestxpert.recipe.parts import Augment, Head, Optimizer, Tta
+from chestxpert.recipe.posthoc import Posthoc, parse_posthoc
 from chestxpert.recipe.recipe import Architecture, Recipe, parse_recipe, used_overrides
 from chestxpert.recipe.routing import Routing
 from chestxpert.recipe.sampling import Draw, Mix, Oversample, Sampling, Thin
@@ -26,6 +27,7 @@ __all__ = [
     "DRAWS",
     "LOSSES",
     "MIXES",
+    "POSTHOC",
     "ROUTINGS",
     "STAGES",
     "STUDY_RECIPES",
@@ -41,6 +43,7 @@ __all__ = [
     "Optimizer",
     "Override",
     "Oversample",
+    "Posthoc",
     "Recipe",
     "Routing",
     "Sampling",
@@ -52,6 +55,7 @@ __all__ = [
     "chosen_parts",
     "head_comment",
     "load_recipe",
+    "parse_posthoc",
     "parse_recipe",
     "recipe_text",
     "recipes_folder",

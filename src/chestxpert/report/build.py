@@ -15,6 +15,7 @@ from chestxpert.report.figure import Figure
 from chestxpert.report.figure_cases import cases_figure
 from chestxpert.report.figure_contrasts import contrasts_figure
 from chestxpert.report.figure_costs import costs_figure
+from chestxpert.report.figure_derived import derived_contrasts_figure, derived_figure
 from chestxpert.report.figure_findings import findings_figure
 from chestxpert.report.figure_learning import learning_figure
 from chestxpert.report.figure_levels import levels_figure
@@ -198,6 +199,8 @@ def _figures(study: StudyFolder) -> dict[str, Figure]:
     figures = [
         recipes_figure(results),
         contrasts_figure(results) if results.contrasts else None,
+        derived_figure(results),
+        derived_contrasts_figure(results),
         findings_figure(results, counts.labels, tested, share),
         levels_figure(results),
         precision_recall_figure(results, counts.labels, columns, scores),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -41,7 +41,7 @@ def costs_figure(results: Results, frozen: Collection[str] = ()) -> Figure:
 
     Studies of versions that knew no early exit have one picture less, and fewer columns.
     """
-    names = results.recipes
+    names = _names(results)
     exits = any(results.cost(name, key) is not None for name in names for key in READING if key not in TIME)
     pictures = [TRAINING, READING] if exits else [{**TRAINING, **TIME}]
     told = {key: cost for costs in pictures for key, cost in costs.items()}
@@ -54,8 +54,9 @@ def costs_figure(results: Results, frozen: Collection[str] = ()) -> Figure:
         title="What each recipe costs",
         caption=(
             f"Of one run, mean over seeds, as recorded on the machine named under 'Where this comes from'. "
-            f"{_seen(names, frozen)} Time an image is that of predicting. A cascade trains and asks one network a "
-            f"decision.{_exit(results, frozen) if exits else ''}"
+            f"{_seen(results.recipes, frozen)} Time an image is that of predicting. A cascade trains and asks one "
+            f"network a decision.{_exit(results, frozen) if exits else ''}"
+            + (" An ensemble costs what its members cost together." if results.ensembles else "")
         ),
         picture=Markup("").join(_picture(results, costs) for costs in pictures),
         tables=[Table(head, table, groups=_IN_PAIRS if exits else ()), *_asked_table(results)],
@@ -63,14 +64,19 @@ def costs_figure(results: Results, frozen: Collection[str] = ()) -> Figure:
     )
 
 
+def _names(results: Results) -> list[str]:
+    return [*results.recipes, *results.ensembles]
+
+
 def _picture(results: Results, costs: Costs) -> Markup:
     """Bars of some of the costs; those that are told in one unit have one scale."""
-    rows = [Row(name, results.side(name)) for name in results.recipes]
+    names = _names(results)
+    rows = [Row(name, results.side(name)) for name in names]
     panels = [
-        Panel(title, 0.0, _top(results, key), _bars(results, key, words), room=62, ticks=False)
+        Panel(title, 0.0, _top(results, key), _bars(results, names, key, words), room=62, ticks=False)
         for key, (title, words) in costs.items()
     ]
-    spoken = "; ".join(f"{name} {_told(results, name, costs)}" for name in results.recipes)
+    spoken = "; ".join(f"{name} {_told(results, name, costs)}" for name in names)
     return two_widths(lambda frame: draw_rows(rows, panels, frame), f"Costs: {spoken}.", 24)
 
 
@@ -117,12 +123,12 @@ def _seen(names: Collection[str], frozen: Collection[str]) -> str:
 def _top(results: Results, key: str) -> float:
     """End of the axis: with early exit, that of the same without, so that the two can be compared by eye."""
     whole = key.removeprefix("early_exit_")
-    return max((results.cost(name, k) or 0.0 for name in results.recipes for k in (key, whole)), default=0.0) or 1.0
+    return max((results.cost(name, k) or 0.0 for name in _names(results) for k in (key, whole)), default=0.0) or 1.0
 
 
-def _bars(results: Results, key: str, words: Callable[[float | None], str]) -> Mark:
+def _bars(results: Results, names: Sequence[str], key: str, words: Callable[[float | None], str]) -> Mark:
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
-        name = results.recipes[index]
+        name = names[index]
         value = results.cost(name, key)
         x = scale(value or 0.0)
         canvas.rect(scale(0), y - 5.5, x - scale(0), 11, f"bar {results.side(name)}", tip=f"{name}: {words(value)}")
