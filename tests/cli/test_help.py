@@ -153,7 +153,7 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
         ("data simulate --out o", simulate, 7),
         ("data prepare s --out o", prepare, 11),
         ("data oversample d --out o", oversample_to_disk, 7),
-        ("compare --data d --out o --workers 1", run_study, 4),
+        ("compare --data d --out o --workers 1", run_study, 3),
         ("report s", write_comparison, 5),
         ("data report d", build_data_report, 4),
     ]:
@@ -182,10 +182,10 @@ def test_a_margin_goes_from_the_command_line_to_the_comparison(command: str, mon
 
     seen = {}
     for module, name in ((chestxpert.study.run, "run_study"), (chestxpert.study.stored, "write_comparison")):
-        monkeypatch.setattr(module, name, lambda *args, **kwargs: seen.update(kwargs) or {})
+        monkeypatch.setattr(module, name, lambda first, *args, **kwargs: seen.update(kwargs, first=first) or {})
     monkeypatch.setattr(chestxpert.report, "build_report", lambda study: study)
     monkeypatch.setattr(chestxpert.report, "summary_text", lambda comparison: "")
     arguments = ["--data", "d", "--out", "o", "--recipes", "flat-basic"] if command == "compare" else ["o"]
     assert main([command, *arguments, "--margin", "0.01"]) == 0
-    assert seen["margin"] == 0.01
+    assert (seen["first"].margin if command == "compare" else seen["margin"]) == 0.01
     assert seen["draws"] == 2000

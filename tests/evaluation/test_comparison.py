@@ -260,8 +260,12 @@ def test_derived_lines_are_measured_and_change_nothing_of_the_recipes(
     result = compare_runs({"mix": best, **corrected}, cohort, tree, draws=DRAWS)
     own = [entry for entry in result["contrasts"] if entry["kind"] not in ("posthoc", "ensemble")]
     assert own == comparison["contrasts"]
-    for key in ("best", "baseline", "verdict", "primary"):
+    for key in ("best", "baseline", "verdict", "primary", "diagnosis", "subgroups", "floor"):
         assert result[key] == comparison[key]
+    for part in ("groups", "operating", "calibration"):
+        assert set(result[part]["recipes"]) == set(result["recipes"])
+        for name in comparison["recipes"]:
+            assert result[part]["recipes"][name] == comparison[part]["recipes"][name]
     for name, recipe in comparison["recipes"].items():
         assert result["recipes"][name] == recipe
         assert "derived" not in recipe
@@ -281,7 +285,7 @@ def test_each_line_is_held_against_what_it_was_made_of_in_a_family_of_its_own(
 ) -> None:
     corrected = with_posthoc(study, cohort, parse_posthoc("platt,temperature,em"))
     mix = [replace(study["flat-basic"][0], derived=Derived("ensemble", ("flat-basic", "hierarchical-shared"), {}))]
-    result = compare_runs({**corrected, "mix": mix}, cohort, tree, draws=DRAWS)
+    result = compare_runs({**corrected, "mix": mix}, cohort, tree, draws=DRAWS, margin=0.05)
     families: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for entry in result["contrasts"]:
         if entry["kind"] == "posthoc":
@@ -294,6 +298,12 @@ def test_each_line_is_held_against_what_it_was_made_of_in_a_family_of_its_own(
     for (kind, *_), family in families.items():
         assert len(family) == (3 if kind == "posthoc" else 2)
         np.testing.assert_allclose([e["p_adjusted"] for e in family], holm([e["p"] for e in family]))
+        permuted = kind == "posthoc" and family[0]["metric"] in ("macro_ap", "macro_auroc", "macro_f1")
+        for entry in family:
+            assert (entry["p_permutation"] is not None) == (entry["p_permutation_adjusted"] is not None) == permuted
+            assert entry["mdd"]["tests"] == len(family)
+            assert entry["seeds"] is None  # the same networks on both sides
+            assert "equivalence" not in entry
         for entry in family:
             means = [result["recipes"][entry[side]]["metrics"][entry["metric"]]["mean"] for side in "ab"]
             assert entry["difference"] == pytest.approx(means[0] - means[1])

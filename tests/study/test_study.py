@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 
 from chestxpert.cohort.table import Cohort
 from chestxpert.dataset import Dataset, prepare
-from chestxpert.errors import ChestXpertError, RunError, UsageError
+from chestxpert.errors import ChestXpertError, PredictionsError, RunError, UsageError
 from chestxpert.folders import locked
 from chestxpert.recipe import STUDY_RECIPES
 from chestxpert.report import build_report
@@ -279,6 +280,24 @@ def test_a_study_keeps_its_rule_for_thresholds_and_another_can_be_asked_for(
     build_report(study)
     assert "sensitivity of at least 0.8" in (study / "report.html").read_text(encoding="utf-8")
     assert write_comparison(study, draws=50) == finished[1]
+
+
+def test_a_margin_is_named_once_and_stays(
+    plan: StudyPlan, finished: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    study = shutil.copytree(finished[0], tmp_path / "study")
+    named = replace(plan, margin=0.05)
+    with pytest.raises(RunError, match="other margin of equivalence"):
+        run_study(named, study, resume=True, draws=20)
+    values = yaml.safe_load((study / "study.yaml").read_text(encoding="utf-8"))
+    (study / "study.yaml").write_text(yaml.safe_dump(values | {"margin": 0.05}), encoding="utf-8")
+    resumed = run_study(named, study, resume=True, draws=20)
+    assert resumed["contrasts"][0]["equivalence"]["margin"] == 0.05
+    assert write_comparison(study, draws=20) == resumed
+    assert write_comparison(study, draws=20, margin=0.2)["contrasts"][0]["equivalence"]["margin"] == 0.2
+    assert "equivalence" not in finished[1]["contrasts"][0]
+    with pytest.raises(PredictionsError, match="between 0 and 1"):
+        replace(plan, margin=2.0)
 
 
 def test_a_rule_or_subgroups_that_there_are_not_are_found_first(

@@ -75,7 +75,7 @@ def add_to(commands: Commands) -> None:
     add_training(parser)
     add_measuring(parser, stored=False)
     add_draws(parser)
-    add_margin(parser)
+    add_margin(parser, "no such test")
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -98,6 +98,7 @@ def run(arguments: argparse.Namespace) -> str:
         threshold=arguments.threshold,
         **({} if arguments.subgroups is None else {"subgroups": tuple(arguments.subgroups)}),
         posthoc=None if arguments.posthoc is None else parse_posthoc(arguments.posthoc),
+        margin=arguments.margin,
     )
     progress = progress_on_stderr()
     for note in choice.told(arguments.seeds):
@@ -107,7 +108,6 @@ def run(arguments: argparse.Namespace) -> str:
         arguments.out,
         resume=arguments.resume,
         draws=arguments.draws,
-        margin=arguments.margin,
         workers=arguments.workers,
         progress=progress,
     )

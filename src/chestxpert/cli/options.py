@@ -42,12 +42,12 @@ def add_draws(parser: Parser) -> None:
     )  # fmt: skip
 
 
-def add_margin(parser: Parser) -> None:
+def add_margin(parser: Parser, default: str) -> None:
     """The largest difference that would not matter."""
     parser.add_argument(
         "--margin", metavar="X", type=float,
         help="largest difference of a metric that would not matter to you, such as 0.01: tests whether recipes are "
-        "equivalent within it; to be named before the results are seen (default: no such test)",
+        f"equivalent within it; to be named before the results are seen (default: {default})",
     )  # fmt: skip
 
 

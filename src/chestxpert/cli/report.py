@@ -34,7 +34,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("study", metavar="STUDY", type=Path, help="study folder made by 'chestxpert compare'")
     add_measuring(parser, stored=True)
     add_draws(parser)
-    add_margin(parser)
+    add_margin(parser, "the study's own, if it has one")
     add_posthoc(parser, "those the study shows")
     parser.set_defaults(run=run, parser=parser)
 

@@ -32,8 +32,8 @@ def recipes_figure(results: Results) -> Figure:
         anchor="fig-recipes",
         title="Flat against hierarchical",
         caption=(
-            "Each mark is a recipe's mean over its seeds on the test split, its line the 95 % interval from a "
-            "bootstrap over patients. Further right is better. Intervals of two recipes may overlap although "
+            "Each mark is a recipe's mean over its seeds on the test split, its line the 95 % interval over "
+            "patients. Further right is better. Intervals of two recipes may overlap although "
             "their difference is clear, since both are measured on the same patients: for differences, read the "
             "next figure. Tinted rows are the best flat and the best hierarchical recipe, chosen on validation."
         ),

@@ -42,7 +42,7 @@ DERIVED = ("posthoc", "ensemble")
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds with its 95 % bootstrap interval; None where it is not defined."""
+    """A mean over seeds with its 95 % interval over patients; None where it is not defined."""
 
     mean: float | None = None
     low: float | None = None

@@ -15,6 +15,7 @@ from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.errors import RunError, UsageError
 from chestxpert.evaluation.partitions import DEFAULT
 from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
+from chestxpert.evaluation.uncertainty.smallest import checked_margin
 from chestxpert.recipe import Posthoc, Recipe
 from chestxpert.study.choose import choose_recipes
 from chestxpert.taxonomy import Taxonomy
@@ -39,6 +40,7 @@ class StudyPlan:
     subgroups : what subgroups of the test images are made by (`chestxpert.evaluation.partitions`)
     posthoc : corrections that the comparison shows each recipe with too; None is none in a new study, and in one that
         is resumed those it has
+    margin : largest difference that would not matter, for tests of equivalence; None tests none
     """
 
     dataset: Path
@@ -49,12 +51,14 @@ class StudyPlan:
     threshold: str = str(F1)
     subgroups: tuple[str, ...] = DEFAULT
     posthoc: tuple[Posthoc, ...] | None = None
+    margin: float | None = None
 
     def __post_init__(self) -> None:
         names = [recipe.name for recipe in self.recipes]
         if not names or len(set(names)) != len(names):
             raise UsageError(f"A study needs recipes of different names, but got {', '.join(names) or 'none'}.")
         ThresholdRule.parse(self.threshold)  # raises for one that there is not
+        checked_margin(self.margin)
         if not self.seeds or len(set(self.seeds)) != len(self.seeds):
             raise UsageError(f"A study needs different seeds, but got {list(self.seeds)}.")
 
@@ -91,6 +95,7 @@ class StudyPlan:
             "measured_on": self.measured_on,
             "threshold": str(ThresholdRule.parse(self.threshold)),
             "subgroups": list(self.subgroups),
+            "margin": self.margin,
             "taxonomies": {name: tree.to_dict() for name, tree in self.trees(cohort).items()},
             "posthoc": [posthoc.name for posthoc in self.posthoc or ()],
         }

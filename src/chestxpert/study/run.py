@@ -13,7 +13,6 @@ from chestxpert.errors import RunError, UsageError
 from chestxpert.evaluation.bootstrap import DRAWS
 from chestxpert.evaluation.partitions import DEFAULT, partitions
 from chestxpert.evaluation.threshold_rules import F1
-from chestxpert.evaluation.uncertainty.smallest import checked_margin
 from chestxpert.files import begin_or_go_on, removed_if_left_empty, sweep_parts, write_text
 from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
@@ -41,7 +40,6 @@ def run_study(
     *,
     resume: bool = False,
     draws: int = DRAWS,
-    margin: float | None = None,
     workers: int | None = 1,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
@@ -53,7 +51,6 @@ def run_study(
     out : Path
     resume : whether `out` may hold the beginning of this study
     draws : bootstrap draws over patients
-    margin : largest difference that would not matter, for tests of equivalence; None tests none
     workers : processes that train heads on cached features side by side, which changes no result; None chooses. On a
         GPU, and where the whole network is trained, runs follow one another.
     progress : Progress
@@ -64,15 +61,12 @@ def run_study(
         If several processes are asked for where no recipe keeps its backbone fixed.
     RunError
         If `out` is in the way, or holds another study than the one to be resumed, or a process died.
-    PredictionsError
-        If the margin of equivalence is none; before anything is trained.
     """
     if workers is not None and workers > 1 and not any(recipe.freeze for recipe in plan.recipes):
         raise UsageError(
             f"{workers} processes were asked for, but only heads on cached features are trained side by side: training "
             "a whole network uses all cores by itself. Leave --workers out, or add --freeze."
         )
-    checked_margin(margin)
     dataset = Dataset.load(plan.dataset)
     for recipe in plan.recipes:
         check_recipe(recipe, dataset.cohort, plan.seeds[0])
@@ -89,7 +83,7 @@ def run_study(
             progress.note(f"resuming: {len(plan.runs(out)) - len(todo)} of {len(plan.runs(out))} runs are complete")
         _train(todo, dataset, kits, workers, progress)
         add_missing_times(plan.runs(out), dataset, kits, progress)
-        return write_comparison(out, draws=draws, margin=margin, progress=progress)
+        return write_comparison(out, draws=draws, progress=progress)
 
 
 def _train(todo: Runs, dataset: Dataset, kits: Kits, workers: int | None, progress: Progress) -> None:
@@ -123,9 +117,9 @@ def _open_study(
     """Write study.yaml, or check the stored one against this plan; returns the kits that the recipes share."""
     values, trees = listed(plan.to_dict(dataset.cohort)), plan.trees(dataset.cohort)
     if stored is not None:
-        # Studies of versions that had one rule and one set of subgroups alone did not store them.
-        stored = {"threshold": str(F1), "subgroups": list(DEFAULT)} | stored
-        _check_same(stored, values, ("threshold", "subgroups"), out)
+        # Studies of versions that had one rule, one set of subgroups and no margin did not store them.
+        stored = {"threshold": str(F1), "subgroups": list(DEFAULT), "margin": None} | stored
+        _check_same(stored, values, ("threshold", "subgroups", "margin"), out)
         _check_same(stored, values, ("recipes", "seeds", "cohort_fingerprint", "measured_on", "taxonomies"), out)
         if plan.posthoc is not None and values["posthoc"] != stored.get("posthoc", []):
             raise RunError(
@@ -157,6 +151,7 @@ def _check_same(stored: dict[str, Any], values: dict[str, Any], keys: tuple[str,
                 "start": "weights, pixels or number format to start from",
                 "measured_on": "tree to measure on",
                 "threshold": "rule for thresholds",
+                "margin": "margin of equivalence",
             }.get(key, key.replace("_", " "))
             raise RunError(
                 f"{out} holds a study with other {what}: compare its {PLAN}. "

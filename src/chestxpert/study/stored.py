@@ -70,7 +70,7 @@ def write_comparison(
     draws : int
         Bootstrap draws over test patients.
     margin : float, optional
-        Largest difference that would not matter, for a test of equivalence.
+        Largest difference that would not matter, for a test of equivalence; by default the study's own, if it has one.
     posthoc : sequence of Posthoc, optional
         Corrections to show from now on, noted in study.yaml; by default those that it names.
     progress : Progress
@@ -94,7 +94,7 @@ def write_comparison(
         cohort,
         measured_on(plan, cohort),
         draws=draws,
-        margin=margin,
+        margin=plan.get("margin") if margin is None else margin,
         rule=rule,
         subgroups=columns,
         other=stored_other_labels(study),
