@@ -11,6 +11,18 @@ from chestxpert.cohort.table import SPLITS, Cohort
 from chestxpert.files import write_text
 from chestxpert.report.cohort_table import cohort_table
 from chestxpert.report.confusion_tables import confusion_tables
+from chestxpert.report.evidence.figure_decision import decision_figure
+from chestxpert.report.evidence.figure_groups import groups_figure
+from chestxpert.report.evidence.figure_reliability import reliability_figure
+from chestxpert.report.evidence.figure_seeds import seeds_figure
+from chestxpert.report.evidence.figure_subgroups import subgroups_figure
+from chestxpert.report.evidence.tables import (
+    agreement_tables,
+    agreement_words,
+    floor_words,
+    operating_tables,
+    threshold_words,
+)
 from chestxpert.report.figure import Figure
 from chestxpert.report.figure_cases import cases_figure
 from chestxpert.report.figure_contrasts import contrasts_figure
@@ -86,7 +98,7 @@ def build_report(study_folder: Path) -> Path:
 
 def _context(study: StudyFolder) -> dict[str, Any]:
     results = study.results
-    return {
+    return _evidence(study) | {
         "title": study.folder.resolve().name,
         "simulated": study.cohort.simulated,
         "verdict": results.verdict,
@@ -102,6 +114,18 @@ def _context(study: StudyFolder) -> dict[str, Any]:
         "commands": commands(study),
         "baseline": results.baseline,
         "cohort_fingerprint": study.cohort.fingerprint,
+    }
+
+
+def _evidence(study: StudyFolder) -> dict[str, Any]:
+    """Tables and sentences that stand beside the figures; empty where an older comparison lacks them."""
+    results, labels = study.results, Counts.of(study.cohort).labels
+    return {
+        "floor": floor_words(results),
+        "thresholds": threshold_words(results),
+        "operating": operating_tables(results, labels),
+        "agreement": agreement_tables(results, labels),
+        "agreement_words": agreement_words(results),
     }
 
 
@@ -196,8 +220,13 @@ def _figures(study: StudyFolder) -> dict[str, Figure]:
     figures = [
         recipes_figure(results),
         contrasts_figure(results) if results.contrasts else None,
+        seeds_figure(results),
         findings_figure(results, counts.labels, tested, share),
+        groups_figure(results),
         levels_figure(results),
+        subgroups_figure(results, counts.findings),
+        reliability_figure(results, counts.labels),
+        decision_figure(results, counts.labels),
         precision_recall_figure(results, counts.labels, columns, scores),
         roc_figure(results, counts.labels, columns, scores),
         *_tree_figures(study, counts.findings, tested),

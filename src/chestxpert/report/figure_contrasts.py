@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chestxpert.report.canvas import Canvas
-from chestxpert.report.figure import Figure, Key, Table, two_widths
+from chestxpert.report.contrast_tables import contrast_tables
+from chestxpert.report.figure import Figure, Key, two_widths
 from chestxpert.report.results import METRICS, Contrast, Results, metric_name
 from chestxpert.report.rows import Frame, Mark, Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import MINUS, UNDEFINED, Scale, domain, p_value, signed, tick_text
@@ -43,7 +44,7 @@ def contrasts_figure(results: Results) -> Figure:
             "both chosen on validation."
         ),
         picture=two_widths(draw, _spoken(ordered), 26, 44, above=True),
-        tables=[_table(ordered)],
+        tables=contrast_tables(ordered, results.comparison.get("margin")),
         keys=[Key("clear", "square", "difference shown"), Key("unclear", "square", "no difference shown")],
     )
 
@@ -57,7 +58,9 @@ def _rows(ordered: Sequence[Contrast]) -> tuple[list[Row], list[Contrast | None]
             metric = contrast.metric
             rows.append(Row(metric_name(metric), heading=True))
             contrasts.append(None)
-        rows.append(Row(f"{contrast.a} {MINUS} {contrast.b}", strong=contrast.kind == "best"))
+        rows.append(
+            Row(f"{contrast.a} {MINUS} {contrast.b}", strong=contrast.kind == "best", about=(contrast.a, contrast.b))
+        )
         contrasts.append(contrast)
     return rows, contrasts
 
@@ -98,8 +101,3 @@ def _signed_tick(value: float, step: float) -> str:
 def _spoken(contrasts: Sequence[Contrast]) -> str:
     shown = [f"{c.a} against {c.b} on {metric_name(c.metric)} {_words(c)}" for c in contrasts if c.clear]
     return f"{len(contrasts)} contrasts; difference shown for: {'; '.join(shown) if shown else 'none'}."
-
-
-def _table(contrasts: Sequence[Contrast]) -> Table:
-    rows = [[c.a, c.b, metric_name(c.metric), _words(c), p_value(c.p), p_value(c.p_adjusted)] for c in contrasts]
-    return Table(["recipe", "against", "metric", "difference [95 % interval]", "p", "p, Holm"], rows, words=3)

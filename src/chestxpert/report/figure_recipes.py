@@ -10,6 +10,11 @@ from chestxpert.report.results import METRICS, Results, metric_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain
 
+_FLOOR = (
+    " The dotted line is the shortcut floor: what a logistic regression on view, age and sex reaches without a look at "
+    "any image. Only what lies above it speaks of images."
+)
+
 
 def _shown(results: Results) -> list[str]:
     """The metric that decides, then the other main ones."""
@@ -27,6 +32,9 @@ def recipes_figure(results: Results) -> Figure:
     keys = [*SIDES, Key("reference", "dash", f"mean of {results.baseline}")]
     if any(results.per_seed(name, metrics[0]) for name in names):
         keys.insert(2, Key("muted", "ring", "one seed"))
+    floors = any(results.floor(metric) is not None for metric in metrics)
+    if floors:
+        keys.append(Key("floor", "bar", "view, age and sex alone"))
     return Figure(
         anchor="fig-recipes",
         title="Flat against hierarchical",
@@ -35,6 +43,7 @@ def recipes_figure(results: Results) -> Figure:
             "bootstrap over patients. Further right is better. Intervals of two recipes may overlap although "
             "their difference is clear, since both are measured on the same patients: for differences, read the "
             "next figure. Tinted rows are the best flat and the best hierarchical recipe, chosen on validation."
+            + (_FLOOR if floors else "")
         ),
         picture=two_widths(lambda frame: draw_rows(rows, panels, frame), name, 30),
         tables=[metrics_table(results)],
@@ -62,7 +71,8 @@ def _metric_panel(results: Results, metric: str, rows: Sequence[Row]) -> Panel:
     estimates = {name: results.metric(name, metric) for name in names}
     points = [value for name in names for value in results.per_seed(name, metric)]
     ends = [value for e in estimates.values() for value in (e.mean, e.low, e.high)]
-    low, high = domain([*ends, *points], floor=0.0, ceiling=1.0)
+    floor = results.floor(metric)
+    low, high = domain([*ends, *points, floor], floor=0.0, ceiling=1.0)
 
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
         name = rows[index].label
@@ -81,7 +91,8 @@ def _metric_panel(results: Results, metric: str, rows: Sequence[Row]) -> Panel:
         )
 
     reference = results.metric(results.baseline, metric).mean if results.baseline in names else None
-    return Panel(metric_name(metric), low, high, mark, reference=reference, room=36)
+    lines = [] if floor is None else [(floor, "floor")]
+    return Panel(metric_name(metric), low, high, mark, reference=reference, room=36, lines=lines)
 
 
 def metrics_table(results: Results) -> Table:

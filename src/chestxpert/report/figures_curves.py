@@ -159,8 +159,9 @@ def _plot(results: Results, label: str, column: int, scores: Scores, metric: str
     plot.curve([(0, 0), (1, 1)] if roc else [(0, prevalence), (1, prevalence)], "reference")
     points: Callable[[BoolArray, FloatArray], list[Point]] = roc_points if roc else precision_recall_points
     for name, seeds in recipes.items():
-        for probs in seeds:
-            plot.curve(points(truth, probs), results.side(name))
+        with plot.canvas.about(name):
+            for probs in seeds:
+                plot.curve(points(truth, probs), results.side(name))
     _marks(plot, results, label, (truth, recipes), roc)
     for place, name in enumerate(scores.probs):
         height = (0.05 + 0.12 * (len(scores.probs) - 1 - place)) if roc else 0.9 - 0.12 * place
