@@ -263,3 +263,44 @@ def test_a_study_says_which_findings_its_runs_could_not_learn(dataset_folder: Pa
         assert "n_known" not in recipe["per_label"]["Hernia"]  # every test image tells
     stored = without_times(write_comparison(tmp_path / "study", draws=20))
     assert stored == without_times(comparison)
+
+
+def test_a_study_keeps_its_rule_for_thresholds_and_another_can_be_asked_for(
+    finished: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    study = shutil.copytree(finished[0], tmp_path / "study")
+    assert yaml.safe_load((study / "study.yaml").read_text())["threshold"] == "f1"
+    other = write_comparison(study, draws=20, threshold="sensitivity=0.8", subgroups=["view"])
+    assert (other["operating"]["rule"], other["subgroups"]["by"]) == ("sensitivity=0.8", ["view"])
+    label = "Infiltration"
+    before, after = (c["recipes"]["flat-basic"]["per_label"][label] for c in (finished[1], other))
+    assert before["thresholds"] != after["thresholds"]
+    assert before["auroc"]["mean"] == after["auroc"]["mean"]
+    build_report(study)
+    assert "sensitivity of at least 0.8" in (study / "report.html").read_text(encoding="utf-8")
+    assert write_comparison(study, draws=50) == finished[1]
+
+
+def test_a_rule_or_subgroups_that_there_are_not_are_found_first(
+    plan: StudyPlan, finished: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="Did you mean 'youden'"):
+        StudyPlan(plan.dataset, plan.recipes, (0,), threshold="yuden")
+    with pytest.raises(UsageError, match="no column 'colour'"):
+        run_study(StudyPlan(plan.dataset, plan.recipes, (0,), subgroups=("colour",)), tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+    with pytest.raises(UsageError, match="no column 'colour'"):
+        write_comparison(finished[0], draws=5, subgroups=["colour"])
+
+
+def test_a_study_is_not_resumed_with_another_rule(
+    plan: StudyPlan, finished: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    study = shutil.copytree(finished[0], tmp_path / "study")
+    changed = StudyPlan(plan.dataset, plan.recipes, plan.seeds, threshold="youden")
+    with pytest.raises(RunError, match="other rule for thresholds"):
+        run_study(changed, study, resume=True)
+    values = yaml.safe_load((study / "study.yaml").read_text(encoding="utf-8"))
+    del values["threshold"], values["subgroups"]  # as older versions wrote it
+    (study / "study.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    assert run_study(plan, study, resume=True, draws=50) == finished[1]

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chestxpert.cli.options import add_data, add_draws, add_margin, add_training
+from chestxpert.cli.options import add_data, add_draws, add_margin, add_measuring, add_training
 from chestxpert.cli.parser import Parser, whole
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ EPILOG = """
           --set size=128 --set epochs=12
       chestxpert compare --data data/nih --out studies/mine --recipes flat-basic my-recipe.yaml
       chestxpert compare --data data/nih --out studies/first --seeds 3 --freeze --resume
+      chestxpert compare --data data/nih --out studies/alert --freeze --threshold sensitivity=0.9
 
     'chestxpert recipes' lists the recipes. A study that was interrupted goes on with the same command and
     --resume, and ends with the same comparison as an unbroken one.
@@ -55,6 +56,7 @@ def add_to(commands: Commands) -> None:
         "recipes share, else study)",
     )  # fmt: skip
     add_training(parser)
+    add_measuring(parser, stored=False)
     add_draws(parser)
     add_margin(parser)
     parser.set_defaults(run=run, parser=parser)
@@ -73,6 +75,8 @@ def run(arguments: argparse.Namespace) -> str:
         seeds=tuple(range(arguments.seeds)),
         command=shlex.join(["chestxpert", *arguments.argv]),
         taxonomy=arguments.taxonomy,
+        threshold=arguments.threshold,
+        **({} if arguments.subgroups is None else {"subgroups": tuple(arguments.subgroups)}),
     )
     progress = progress_on_stderr()
     comparison = run_study(

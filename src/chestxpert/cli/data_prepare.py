@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chestxpert.cli.columns import add_columns, columns_of
 from chestxpert.cli.options import add_workers
 from chestxpert.cli.parser import Parser, share, whole
 
 if TYPE_CHECKING:
     from chestxpert.cli.parser import Commands
-    from chestxpert.cohort.csv_columns import CsvColumns
 
 DESCRIPTION = """
     Make a dataset folder from NIH's files: Data_Entry_2017*.csv (the 2017 or the v2020 header, also .csv.gz),
@@ -64,7 +64,7 @@ def add_to(commands: Commands) -> None:
         "--lateral", choices=["reject", "keep"], default="reject",
         help="what becomes of other data sets' images that are not frontal (default: %(default)s)",
     )  # fmt: skip
-    _add_columns(parser)
+    add_columns(parser)
     parser.add_argument(
         "--labels", choices=["nih15", "cxrlt20"], default="nih15",
         help="label space: NIH's 14 findings or NIH-CXR-LT's 19, and No Finding (default: %(default)s)",
@@ -96,43 +96,6 @@ def add_to(commands: Commands) -> None:
     parser.set_defaults(run=run, parser=parser)
 
 
-def _add_columns(parser: Parser) -> None:
-    """Where a table of one's own holds what."""
-    group = parser.add_argument_group("a table of your own (--format csv)")
-    group.add_argument(
-        "--columns", dest="column_file", metavar="YAML", type=Path,
-        help="file that names the columns and what their cells mean; the options below outdo it",
-    )  # fmt: skip
-    group.add_argument(
-        "--table", metavar="FILE", default="", help="the label table in SOURCE, also one of a known data set's"
-    )
-    group.add_argument("--image-column", metavar="NAME", help="column with the image's name or relative path")
-    group.add_argument("--patient-column", metavar="NAME", help="column with the patient's id; there is no way without")
-    group.add_argument(
-        "--label-columns", metavar="NAME", nargs="+", default=[], help="columns of findings; COLUMN=FINDING renames one"
-    )
-    group.add_argument("--label-list", metavar="NAME", help="one column with a list of findings instead")
-    group.add_argument(
-        "--map", choices=["chexpert", "mimic-cxr-jpg", "padchest", "vindr-cxr"],
-        help="ready-made map onto NIH's findings, for a table with that data set's label columns",
-    )  # fmt: skip
-
-
-def _columns(arguments: argparse.Namespace) -> CsvColumns | None:
-    """What the options say of a table of one's own; None for the layouts that are known."""
-    from chestxpert.cohort.csv_columns import from_options
-
-    given = {
-        "table": arguments.table,
-        "image": arguments.image_column,
-        "patient": arguments.patient_column,
-        "label_list": arguments.label_list,
-        "map": arguments.map,
-        "lateral": "keep" if arguments.format == "csv" and arguments.lateral == "keep" else None,
-    }
-    return from_options(arguments.format, arguments.column_file, given, arguments.label_columns)
-
-
 def run(arguments: argparse.Namespace) -> str:
     """Make the dataset folder; returns what is in it."""
     from chestxpert.cli.progress import bar_when_known, progress_on_stderr
@@ -144,7 +107,7 @@ def run(arguments: argparse.Namespace) -> str:
             arguments.sources,
             arguments.out,
             format=arguments.format,
-            columns=_columns(arguments),
+            columns=columns_of(arguments),
             table=arguments.table if arguments.format != "csv" else "",
             lateral=arguments.lateral,
             labels=arguments.labels,

@@ -50,6 +50,20 @@ def add_margin(parser: Parser) -> None:
     )  # fmt: skip
 
 
+def add_measuring(parser: Parser, stored: bool) -> None:
+    """How thresholds are chosen, and whom recipes are measured on; a stored study has its own answer to both."""
+    parser.add_argument(
+        "--threshold", metavar="RULE", default=None if stored else "f1",
+        help="how thresholds are chosen on val: f1, youden, sensitivity=0.9, specificity=0.9 or cost=5, which is what "
+        "a missed finding costs in false alarms " + ("(default: as the study says)" if stored else "(default: f1)"),
+    )  # fmt: skip
+    parser.add_argument(
+        "--subgroups", metavar="COLUMN", nargs="+", default=None,
+        help="what subgroups of the test images are made by: columns of the cohort, labels, or images, which is one or "
+        "several a patient " + ("(default: as the study says)" if stored else "(default: sex age view images)"),
+    )  # fmt: skip
+
+
 def add_workers(parser: Parser) -> None:
     """How many processes share the work."""
     parser.add_argument(

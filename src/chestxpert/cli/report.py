@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chestxpert.cli.options import add_draws, add_margin
+from chestxpert.cli.options import add_draws, add_margin, add_measuring
 from chestxpert.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ EPILOG = """
     examples:
       chestxpert report studies/first
       chestxpert report studies/first --draws 5000
+      chestxpert report studies/first --threshold youden --subgroups sex view Effusion
 """
 
 
@@ -29,6 +30,7 @@ def add_to(commands: Commands) -> None:
         "report", help="draw a study's report again", description=DESCRIPTION, epilog=EPILOG
     )
     parser.add_argument("study", metavar="STUDY", type=Path, help="study folder made by 'chestxpert compare'")
+    add_measuring(parser, stored=True)
     add_draws(parser)
     add_margin(parser)
     parser.set_defaults(run=run, parser=parser)
@@ -41,7 +43,12 @@ def run(arguments: argparse.Namespace) -> str:
     from chestxpert.study.stored import write_comparison
 
     comparison = write_comparison(
-        arguments.study, draws=arguments.draws, margin=arguments.margin, progress=progress_on_stderr()
+        arguments.study,
+        draws=arguments.draws,
+        margin=arguments.margin,
+        progress=progress_on_stderr(),
+        threshold=arguments.threshold,
+        subgroups=arguments.subgroups,
     )
     report = build_report(arguments.study)
     return f"{summary_text(comparison)}\n\nReport: {report}"

@@ -75,6 +75,10 @@ class PatientDraws:
         own = np.ones((1, self.counts.shape[1]), dtype=np.int32)
         return PatientDraws(self.patient_of_image, np.vstack([own, self.counts]))
 
+    def first(self, draws: int) -> PatientDraws:
+        """The first of these draws, for what would take too long in all of them."""
+        return PatientDraws(self.patient_of_image, self.counts[:draws])
+
     def totals(self, values: npt.ArrayLike) -> FloatArray:
         """Weighted sums over images in every draw.
 

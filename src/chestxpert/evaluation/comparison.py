@@ -15,8 +15,11 @@ from chestxpert.errors import PredictionsError
 from chestxpert.evaluation.bootstrap import DRAWS, LEVEL, PatientDraws
 from chestxpert.evaluation.contrasts import RecipeValues, baseline_of, contrasts, ranked_by_validation
 from chestxpert.evaluation.diagnosis import MeasuredRun, diagnose
+from chestxpert.evaluation.further_results import Study, further_results
+from chestxpert.evaluation.partitions import DEFAULT
 from chestxpert.evaluation.recipe_results import RunMeasures, RunResult, describe_recipe, recipe_values
 from chestxpert.evaluation.run_metrics import plain
+from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
 from chestxpert.evaluation.uncertainty.permutation import permutation_p
 from chestxpert.evaluation.uncertainty.smallest import checked_margin
 from chestxpert.evaluation.verdict import WORDS, Setting, verdict
@@ -36,6 +39,9 @@ def compare_runs(
     primary: str = "macro_ap",
     margin: float | None = None,
     progress: Callable[[int, int], None] | None = None,
+    rule: ThresholdRule = F1,
+    subgroups: Sequence[str] = DEFAULT,
+    other: Cohort | None = None,
 ) -> dict[str, Any]:
     """Compare recipes on the test images of a cohort.
 
@@ -56,6 +62,12 @@ def compare_runs(
         Largest difference of a metric that would not matter, between 0 and 1; contrasts are tested for equivalence.
     progress : callable, optional
         Called with (runs measured, runs in all).
+    rule : ThresholdRule
+        By which thresholds are chosen on validation.
+    subgroups : sequence of str
+        What subgroups of the test images are made by; see `chestxpert.evaluation.partitions.partitions`.
+    other : Cohort, optional
+        The same images with labels of another source, to hold these against.
 
     Returns
     -------
@@ -71,7 +83,7 @@ def compare_runs(
     checked_margin(margin)
     test = cohort.rows("test")
     drawn = PatientDraws.draw(cohort.patients[test], draws, seed)
-    measured = _measure_all(study, cohort, taxonomy, drawn, progress)
+    measured = _measure_all(study, cohort, taxonomy, drawn, rule, progress)
     values = {name: recipe_values(runs, measured[name], primary) for name, runs in study.items()}
     scored = {name: [run.scored for run in runs] for name, runs in measured.items()}
     tested = contrasts(
@@ -81,7 +93,7 @@ def compare_runs(
         margin=margin,
     )
     setting = Setting(len(test), cohort.n_patients("test"), cohort.simulated)
-    result = {
+    result: dict[str, Any] = {
         "schema": SCHEMA,
         "label_space": list(cohort.label_space.labels),
         "cohort": _describe_cohort(cohort),
@@ -101,8 +113,14 @@ def compare_runs(
         "contrasts": tested,
         "verdict": verdict(values, tested, primary, setting),
     }
+    detailed = list(dict.fromkeys([result["baseline"], *filter(None, result["best"].values())]))
+    whole = Study(study, measured, cohort, taxonomy, drawn, rule, primary, detailed, seed)
     diagnosis = _diagnosis(study, measured, values, cohort, drawn)
-    return dict(plain(result | ({} if diagnosis is None else {"diagnosis": diagnosis})))
+    return dict(
+        plain(
+            result | ({} if diagnosis is None else {"diagnosis": diagnosis}) | further_results(whole, subgroups, other)
+        )
+    )
 
 
 def _diagnosis(
@@ -131,13 +149,14 @@ def _measure_all(
     cohort: Cohort,
     taxonomy: Taxonomy,
     drawn: PatientDraws,
+    rule: ThresholdRule,
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, list[RunMeasures]]:
     measured: dict[str, list[RunMeasures]] = {name: [] for name in study}
     total, done = sum(len(runs) for runs in study.values()), 0
     for name, runs in study.items():
         for run in runs:
-            measured[name].append(RunMeasures.of(run, cohort, taxonomy, drawn))
+            measured[name].append(RunMeasures.of(run, cohort, taxonomy, drawn, rule))
             done += 1
             if progress is not None:
                 progress(done, total)

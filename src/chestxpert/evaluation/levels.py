@@ -27,7 +27,8 @@ from chestxpert.evaluation.measures import Values
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, n_defined, ratio
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.scored import Scored, known_or_none
-from chestxpert.evaluation.thresholds import Thresholds, f1_thresholds
+from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
+from chestxpert.evaluation.thresholds import Thresholds, chosen_thresholds
 from chestxpert.evaluation.weighted_ranking import drawn_ranking
 from chestxpert.taxonomy import Taxonomy
 
@@ -100,10 +101,13 @@ class InnerNodes:
     thresholds: Thresholds
 
     @classmethod
-    def of(cls, predictions: Predictions, cohort: Cohort, split: str, taxonomy: Taxonomy) -> InnerNodes:
+    def of(
+        cls, predictions: Predictions, cohort: Cohort, split: str, taxonomy: Taxonomy, rule: ThresholdRule = F1
+    ) -> InnerNodes:
         """Truth and probability of each inner node on the images of one split."""
         names = tuple(node for node in taxonomy.nodes if node not in taxonomy.leaves)
-        chosen = f1_thresholds(*_arrays(predictions, cohort, "val", taxonomy, names))
+        held, scores, told = _arrays(predictions, cohort, "val", taxonomy, names)
+        chosen = chosen_thresholds(held, scores, told, rule.threshold)
         truth, probs, known = _arrays(predictions, cohort, split, taxonomy, names)
         return cls(taxonomy, names, truth, probs, chosen.decide(probs), known, chosen)
 

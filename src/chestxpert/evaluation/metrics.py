@@ -22,7 +22,7 @@ BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
 
-def _pair(truth: npt.ArrayLike, other: npt.ArrayLike, what: str) -> tuple[BoolArray, FloatArray]:
+def pair(truth: npt.ArrayLike, other: npt.ArrayLike, what: str) -> tuple[BoolArray, FloatArray]:
     """Both arrays checked: two axes, one shape, no NaN."""
     held = np.asarray(truth, dtype=np.bool_)
     values = np.asarray(other, dtype=np.float64)
@@ -89,7 +89,7 @@ def auroc(truth: npt.ArrayLike, probs: npt.ArrayLike, known: npt.ArrayLike | Non
     -------
     (K,) float64 array in [0, 1]; NaN without positives or without negatives.
     """
-    return _each_label(_auroc, *_pair(truth, probs, "probabilities"), known)
+    return _each_label(_auroc, *pair(truth, probs, "probabilities"), known)
 
 
 def _auroc(held: BoolArray, scores: FloatArray) -> float:
@@ -118,7 +118,7 @@ def average_precision(truth: npt.ArrayLike, probs: npt.ArrayLike, known: npt.Arr
     -------
     (K,) float64 array in [0, 1]; NaN without positives.
     """
-    return _each_label(_average_precision, *_pair(truth, probs, "probabilities"), known)
+    return _each_label(_average_precision, *pair(truth, probs, "probabilities"), known)
 
 
 def _average_precision(held: BoolArray, scores: FloatArray) -> float:
@@ -135,7 +135,7 @@ def decision_counts(
     truth: npt.ArrayLike, decisions: npt.ArrayLike, known: npt.ArrayLike | None = None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Counts of true positives, of decided positives and of positives, all among known ones: three (K,) arrays."""
-    held, decided = _pair(truth, decisions, "decisions")
+    held, decided = pair(truth, decisions, "decisions")
     mask = known_columns(known, held.shape)
     if mask is not None:
         held, decided = held & mask, decided * mask
@@ -168,7 +168,7 @@ def micro_f1(truth: npt.ArrayLike, decisions: npt.ArrayLike, known: npt.ArrayLik
 
 def exact_match(truth: npt.ArrayLike, decisions: npt.ArrayLike, known: npt.ArrayLike | None = None) -> float:
     """Share of the images whose every known label is decided rightly, among those with any; NaN without images."""
-    held, decided = _pair(truth, decisions, "decisions")
+    held, decided = pair(truth, decisions, "decisions")
     mask = known_columns(known, held.shape)
     if mask is None:
         return float(ratio((held == decided).all(axis=1).sum(), len(held)))
@@ -178,7 +178,7 @@ def exact_match(truth: npt.ArrayLike, decisions: npt.ArrayLike, known: npt.Array
 
 def brier(truth: npt.ArrayLike, probs: npt.ArrayLike, known: npt.ArrayLike | None = None) -> FloatArray:
     """(K,) mean squared difference between probability and truth (Brier 1950), in [0, 1]; NaN only without images."""
-    held, values = _pair(truth, probs, "probabilities")
+    held, values = pair(truth, probs, "probabilities")
     mask = known_columns(known, held.shape)
     errors = (values - held) ** 2
     if mask is None:

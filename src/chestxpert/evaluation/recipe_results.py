@@ -11,6 +11,8 @@ import numpy as np
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.bootstrap import PatientDraws
 from chestxpert.evaluation.contrasts import RecipeValues
+from chestxpert.evaluation.estimates import seed_mean
+from chestxpert.evaluation.further import drawn_decisions, further_metrics
 from chestxpert.evaluation.hierarchy import hierarchical_scores
 from chestxpert.evaluation.levels import (
     HIERARCHICAL,
@@ -26,8 +28,9 @@ from chestxpert.evaluation.metrics import FloatArray, macro
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.run_metrics import defined_labels, label_counts, tree_confusion
 from chestxpert.evaluation.scored import Operating, Scored
+from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
 from chestxpert.evaluation.uncertainty.auroc_parts import AurocParts
-from chestxpert.evaluation.uncertainty.estimates import LOGIT_T, ends, estimate, seed_mean
+from chestxpert.evaluation.uncertainty.estimates import LOGIT_T, ends, estimate
 from chestxpert.evaluation.uncertainty.intervals import bca
 from chestxpert.evaluation.uncertainty.paired import analytic
 from chestxpert.evaluation.uncertainty.seeds import SeedVariance, combined_interval
@@ -70,6 +73,8 @@ class RunMeasures:
     validation: Measured
     test: Measured
     drawn: Measured
+    further: Measured
+    drawn_further: Measured
     inner: InnerNodes
     drawn_inner: Values
     by_level: FloatArray
@@ -78,16 +83,20 @@ class RunMeasures:
     spread: Spread
 
     @classmethod
-    def of(cls, run: RunResult, cohort: Cohort, taxonomy: Taxonomy, draws: PatientDraws) -> RunMeasures:
-        """Measure one run; thresholds come from its validation rows."""
-        operating = Operating.choose(run.predictions, cohort)
+    def of(
+        cls, run: RunResult, cohort: Cohort, taxonomy: Taxonomy, draws: PatientDraws, rule: ThresholdRule = F1
+    ) -> RunMeasures:
+        """Measure one run; thresholds come from its validation rows, by a rule."""
+        operating = Operating.choose(run.predictions, cohort, rule)
         test = Scored.of(run.predictions, cohort, "test", operating, taxonomy)
-        point, inner = point_metrics(test), InnerNodes.of(run.predictions, cohort, "test", taxonomy)
+        point, inner = point_metrics(test), InnerNodes.of(run.predictions, cohort, "test", taxonomy, rule)
         return cls(
             operating=operating,
             validation=point_metrics(Scored.of(run.predictions, cohort, "val", operating, taxonomy)),
             test=point,
             drawn=drawn_metrics(test, draws),
+            further=further_metrics(test),
+            drawn_further=drawn_decisions(test, draws),
             inner=inner,
             drawn_inner=inner.drawn(draws),
             by_level=drawn_level_counts(test, draws.after_sample()),

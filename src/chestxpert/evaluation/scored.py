@@ -14,7 +14,8 @@ from chestxpert.cohort.table import Cohort
 from chestxpert.errors import PredictionsError
 from chestxpert.evaluation.metrics import BoolArray, FloatArray
 from chestxpert.evaluation.predictions import Predictions
-from chestxpert.evaluation.thresholds import Thresholds, f1_thresholds, node_thresholds
+from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
+from chestxpert.evaluation.thresholds import Thresholds, chosen_thresholds, node_thresholds
 from chestxpert.taxonomy import Taxonomy
 
 
@@ -40,8 +41,8 @@ class Operating:
     nodes: Thresholds | None
 
     @classmethod
-    def choose(cls, predictions: Predictions, cohort: Cohort) -> Operating:
-        """F1-optimal thresholds from the validation rows; PredictionsError if there are none."""
+    def choose(cls, predictions: Predictions, cohort: Cohort, rule: ThresholdRule = F1) -> Operating:
+        """Thresholds by a rule from the validation rows; PredictionsError if there are none."""
         rows = cohort.rows("val")
         if not len(rows):
             raise PredictionsError(
@@ -50,8 +51,8 @@ class Operating:
         truth, known = cohort.labels(rows), known_or_none(cohort, rows)
         probs, given = predictions.align(cohort, "val")
         tree = predictions.taxonomy
-        nodes = None if given is None or tree is None else node_thresholds(truth, given, tree, known)
-        return cls(f1_thresholds(truth, probs, known), nodes)
+        nodes = None if given is None or tree is None else node_thresholds(truth, given, tree, known, rule.threshold)
+        return cls(chosen_thresholds(truth, probs, known, rule.threshold), nodes)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ Nothing here knows of a test set: the functions take the validation arrays and g
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,9 @@ from chestxpert.taxonomy import Taxonomy
 FALLBACK = 0.5
 """Threshold of a finding that no validation row is known to carry, so that there is none to choose."""
 
+Choice = Callable[[BoolArray, FloatArray], float | None]
+"""A rule: the threshold of (n,) truth and scores, or None where there is none to choose."""
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -26,7 +30,7 @@ class Thresholds:
     ----------
     values : (K,) float64 array
     fallback : (K,) bool array
-        Where there was no positive row to choose from, and `FALLBACK` stands.
+        Where the rows gave nothing to choose from (no positive one, above all), and `FALLBACK` stands.
     """
 
     values: FloatArray
@@ -71,7 +75,17 @@ def best_f1_threshold(truth: npt.ArrayLike, scores: npt.ArrayLike) -> float | No
 
 
 def f1_thresholds(truth: npt.ArrayLike, probs: npt.ArrayLike, mask: npt.ArrayLike | None = None) -> Thresholds:
-    """F1-optimal threshold of each column, from validation rows.
+    """F1-optimal threshold of each column; see `chosen_thresholds`."""
+    return chosen_thresholds(truth, probs, mask)
+
+
+def chosen_thresholds(
+    truth: npt.ArrayLike,
+    probs: npt.ArrayLike,
+    mask: npt.ArrayLike | None = None,
+    choose: Choice = best_f1_threshold,
+) -> Thresholds:
+    """Threshold of each column, from validation rows.
 
     Parameters
     ----------
@@ -79,6 +93,8 @@ def f1_thresholds(truth: npt.ArrayLike, probs: npt.ArrayLike, mask: npt.ArrayLik
     probs : (N, K) array of probabilities
     mask : (N, K) bool array, optional
         Rows that count for a column; all by default.
+    choose : callable
+        Gives the threshold of (n,) truth and scores, or None where there is none to choose; the highest F1 by default.
 
     Returns
     -------
@@ -96,7 +112,7 @@ def f1_thresholds(truth: npt.ArrayLike, probs: npt.ArrayLike, mask: npt.ArrayLik
             "Truth, probabilities and mask must have one shape (images, labels), but got "
             f"{held.shape}, {values.shape} and {use.shape}."
         )
-    found = [best_f1_threshold(held[use[:, k], k], values[use[:, k], k]) for k in range(held.shape[1])]
+    found = [choose(held[use[:, k], k], values[use[:, k], k]) for k in range(held.shape[1])]
     return Thresholds(
         values=np.array([FALLBACK if value is None else value for value in found]),
         fallback=np.array([value is None for value in found], dtype=np.bool_),
@@ -104,9 +120,13 @@ def f1_thresholds(truth: npt.ArrayLike, probs: npt.ArrayLike, mask: npt.ArrayLik
 
 
 def node_thresholds(
-    labels: BoolArray, conditionals: npt.ArrayLike, taxonomy: Taxonomy, known: BoolArray | None = None
+    labels: BoolArray,
+    conditionals: npt.ArrayLike,
+    taxonomy: Taxonomy,
+    known: BoolArray | None = None,
+    choose: Choice = best_f1_threshold,
 ) -> Thresholds:
-    """F1-optimal threshold of each node of a tree, from the validation rows where its parent is known to hold.
+    """Threshold of each node of a tree, from the validation rows where its parent is known to hold.
 
     Parameters
     ----------
@@ -116,9 +136,11 @@ def node_thresholds(
     taxonomy : Taxonomy
     known : (N, K) bool array, optional
         Where the labels are known; everywhere by default.
+    choose : callable
+        As for `chosen_thresholds`.
 
     Returns
     -------
     Thresholds with M values in node order.
     """
-    return f1_thresholds(taxonomy.targets(labels, known), conditionals, taxonomy.mask(labels, known))
+    return chosen_thresholds(taxonomy.targets(labels, known), conditionals, taxonomy.mask(labels, known), choose)

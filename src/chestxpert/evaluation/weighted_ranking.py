@@ -62,11 +62,11 @@ class RankedLabel:
 
     def measure(self, counts: npt.NDArray[np.int32]) -> tuple[FloatArray, FloatArray]:
         """AUROC and average precision for (d, P) patient counts: two (d,) arrays, NaN where undefined."""
-        return self._sums(counts).metrics()
+        return self.sums(counts).metrics()
 
     def measure_split(self, counts: npt.NDArray[np.int32]) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
         """As `measure`, for counts of 0 and 1 and for what they leave out: all sums of the rest are differences."""
-        chosen = self._sums(counts)
+        chosen = self.sums(counts)
         return chosen.metrics(), self._sums_of_all.less(chosen).metrics()
 
     def hits_among_first(self, counts: npt.NDArray[np.int32], called: FloatArray) -> FloatArray:
@@ -85,7 +85,7 @@ class RankedLabel:
         result = np.zeros(called.shape)
         if not len(self.ends):
             return result
-        sums = self._sums(counts)
+        sums = self.sums(counts)
         # Hits over images taken: a line that rises within each group that holds a positive, and nowhere else.
         taken = np.stack([sums.above, sums.reached], axis=2).reshape(len(counts), -1)
         found = np.stack([sums.hits - sums.gain, sums.hits], axis=2).reshape(len(counts), -1)
@@ -94,14 +94,15 @@ class RankedLabel:
         return result
 
     @cached_property
-    def _sums_of_all(self) -> _Sums:
+    def _sums_of_all(self) -> WeightedSums:
         """The sums where every patient weighs 1."""
-        return self._sums(np.ones((1, len(self.images)), dtype=np.int32))
+        return self.sums(np.ones((1, len(self.images)), dtype=np.int32))
 
-    def _sums(self, counts: npt.NDArray[np.int32]) -> _Sums:
+    def sums(self, counts: npt.NDArray[np.int32]) -> WeightedSums:
+        """Running sums of the weights of (d, P) patient counts, where the positives are."""
         if not len(self.ends):
             nothing = np.zeros((len(counts), 0), dtype=np.int32)
-            return _Sums(nothing, nothing, nothing, nothing, np.zeros(len(counts)))
+            return WeightedSums(nothing, nothing, nothing, nothing, np.zeros(len(counts)))
         # Weight of all images from the highest score down to each image, and of the positives of each group. Below the
         # last positive nothing but the number of images counts.
         running = np.cumsum(np.take(counts, self.patients, axis=1), axis=1, dtype=np.int32)
@@ -112,12 +113,14 @@ class RankedLabel:
         above, reached = np.take(running, self.starts - 1, axis=1), np.take(running, self.ends, axis=1)
         if self.starts[0] == 0:
             above[:, 0] = 0
-        return _Sums(gain, hits, above, reached, (counts[:, : len(self.images)] @ self.images).astype(np.float64))
+        return WeightedSums(
+            gain, hits, above, reached, (counts[:, : len(self.images)] @ self.images).astype(np.float64)
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class _Sums:
-    """What a label's metrics are made of, in each of d draws.
+class WeightedSums:
+    """Weights at the G groups of equal scores that hold a positive, highest score first, in each of d draws.
 
     Parameters
     ----------
@@ -125,7 +128,7 @@ class _Sums:
         Weight of the positives of each group, and of those down to its end.
     above, reached : (d, G) int32 arrays
         Weight of all images before each group, and down to its end.
-    total : (d,) float64 array
+    images : (d,) float64 array
         Weight of all images.
     """
 
@@ -133,18 +136,18 @@ class _Sums:
     hits: npt.NDArray[np.int32]
     above: npt.NDArray[np.int32]
     reached: npt.NDArray[np.int32]
-    total: FloatArray
+    images: FloatArray
 
-    def less(self, other: _Sums) -> _Sums:
+    def less(self, other: WeightedSums) -> WeightedSums:
         """The sums of what `other` leaves of these."""
-        return _Sums(*(getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__))
+        return WeightedSums(*(getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__))
 
     def metrics(self) -> tuple[FloatArray, FloatArray]:
         """AUROC and average precision: two (d,) arrays, NaN where undefined."""
         if not self.hits.shape[1]:
             return np.full(len(self.hits), np.nan), np.full(len(self.hits), np.nan)
         positives = self.hits[:, -1].astype(np.float64)
-        negatives = self.total - positives
+        negatives = self.images - positives
         # Half a group's ties count, so gain * (above + reached) / 2 is what outranks the positives. It holds each
         # pair of positives too, P * P / 2 in all, whatever their order.
         outranked = _dot(self.gain, self.above) + _dot(self.gain, self.reached) - positives**2

@@ -104,6 +104,7 @@ def _context(study: StudyFolder) -> dict[str, Any]:
         "verdict": results.verdict,
         "facts": _facts(study),
         "answer": _answer(results),
+        "threshold_rule": results.comparison.get("operating", {}).get("sentence"),
         "figures": _figures(study),
         "trees": _trees_shown(study),
         "cohort_table": cohort_table(study.cohort),

@@ -32,7 +32,7 @@ def summary_text(comparison: Mapping[str, Any]) -> str:
         If it is no comparison.
     """
     results = Results(comparison)
-    parts = [_cohort_line(results), "", *_recipe_lines(results)]
+    parts = [_cohort_line(results), *_threshold_lines(results), "", *_recipe_lines(results)]
     if results.contrasts:
         parts += ["", *_contrast_lines(results)]
     if results.not_learnt_words:
@@ -47,6 +47,12 @@ def _cohort_line(results: Results) -> str:
     counts = ", ".join(f"{cohort['images'][split]} {split}" for split in ("train", "val", "test"))
     simulated = "SIMULATED IMAGES: drawings, no radiographs. " if cohort.get("simulated") else ""
     return f"{simulated}Images: {counts}. Test figures, mean over seeds [95 % interval over patients]."
+
+
+def _threshold_lines(results: Results) -> list[str]:
+    """By which rule thresholds were chosen; an older comparison does not say."""
+    sentence = results.comparison.get("operating", {}).get("sentence")
+    return [f"Thresholds are chosen on validation: {sentence}."] if sentence else []
 
 
 def _recipe_lines(results: Results) -> list[str]:

@@ -13,6 +13,8 @@ import yaml
 from chestxpert.cohort.table import Cohort
 from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.errors import RunError, UsageError
+from chestxpert.evaluation.partitions import DEFAULT
+from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
 from chestxpert.recipe import STUDY_RECIPES, Recipe, load_recipe
 from chestxpert.taxonomy import Taxonomy
 
@@ -32,6 +34,8 @@ class StudyPlan:
     seeds : one run a recipe and seed
     command : the command line that asked for it, for the record
     taxonomy : name or file of the tree that hierarchical metrics of all recipes are measured on; None chooses
+    threshold : rule by which thresholds are chosen on validation (`chestxpert.evaluation.threshold_rules`)
+    subgroups : what subgroups of the test images are made by (`chestxpert.evaluation.partitions`)
     """
 
     dataset: Path
@@ -39,11 +43,14 @@ class StudyPlan:
     seeds: tuple[int, ...]
     command: str = ""
     taxonomy: str | None = None
+    threshold: str = str(F1)
+    subgroups: tuple[str, ...] = DEFAULT
 
     def __post_init__(self) -> None:
         names = [recipe.name for recipe in self.recipes]
         if not names or len(set(names)) != len(names):
             raise UsageError(f"A study needs recipes of different names, but got {', '.join(names) or 'none'}.")
+        ThresholdRule.parse(self.threshold)  # raises for one that there is not
         if not self.seeds or len(set(self.seeds)) != len(self.seeds):
             raise UsageError(f"A study needs different seeds, but got {list(self.seeds)}.")
 
@@ -78,6 +85,8 @@ class StudyPlan:
             "seeds": list(self.seeds),
             "recipes": {recipe.name: recipe.to_dict() for recipe in self.recipes},
             "measured_on": self.measured_on,
+            "threshold": str(ThresholdRule.parse(self.threshold)),
+            "subgroups": list(self.subgroups),
             "taxonomies": {name: tree.to_dict() for name, tree in self.trees(cohort).items()},
         }
 

@@ -10,6 +10,8 @@ import yaml
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
 from chestxpert.evaluation.bootstrap import DRAWS
+from chestxpert.evaluation.partitions import DEFAULT, partitions
+from chestxpert.evaluation.threshold_rules import F1
 from chestxpert.evaluation.uncertainty.smallest import checked_margin
 from chestxpert.files import begin_or_go_on, removed_if_left_empty, sweep_parts, write_text
 from chestxpert.folders import locked
@@ -52,6 +54,7 @@ def run_study(
     for recipe in plan.recipes:
         check_recipe(recipe, dataset.cohort, plan.seeds[0])
     plan.trees(dataset.cohort)  # raises for one that there is not, before anything is made
+    partitions(dataset.cohort, dataset.cohort.rows("test"), plan.subgroups)  # and so does this
     stored = read_plan(out) if begin_or_go_on(out, PLAN, [COHORT], resume=resume) else None
     busy = f"Another process is working on {out} right now. Wait for it, or choose another --out."
     with removed_if_left_empty(out), locked(out, busy):
@@ -75,6 +78,9 @@ def _open_study(
     """Write study.yaml, or check the stored one against this plan; returns the kit of each group of recipes."""
     values = listed(plan.to_dict(dataset.cohort))
     if stored is not None:
+        # Studies of versions that had one rule and one set of subgroups alone did not store them.
+        stored = {"threshold": str(F1), "subgroups": list(DEFAULT)} | stored
+        _check_same(stored, values, ("threshold", "subgroups"), out)
         _check_same(stored, values, ("recipes", "seeds", "cohort_fingerprint", "measured_on", "taxonomies"), out)
     kits: Kits = {}
     for recipe in plan.recipes:
@@ -102,6 +108,7 @@ def _check_same(stored: dict[str, Any], values: dict[str, Any], keys: tuple[str,
             what = {
                 "start": "weights, pixels or number format to start from",
                 "measured_on": "tree to measure on",
+                "threshold": "rule for thresholds",
             }.get(key, key.replace("_", " "))
             raise RunError(
                 f"{out} holds a study with other {what}: compare its {PLAN}. "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.errors import RunError
 from chestxpert.evaluation.bootstrap import DRAWS
 from chestxpert.evaluation.comparison import RunResult, compare_runs
+from chestxpert.evaluation.partitions import DEFAULT, partitions
 from chestxpert.evaluation.predictions import Predictions
+from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
 from chestxpert.files import write_json
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe, parse_recipe
+from chestxpert.study.other_labels import stored_other_labels
 from chestxpert.study.plan import COHORT, COMPARISON, read_plan, run_folder
 from chestxpert.taxonomy import Taxonomy
 from chestxpert.training.folder import COST, EVALUATION, PREDICTIONS, is_complete
@@ -45,9 +49,28 @@ def _read_run(folder: Path, recipe: Recipe, seed: int) -> RunResult:
 
 
 def write_comparison(
-    study: Path, *, draws: int = DRAWS, margin: float | None = None, progress: Progress = SILENT
+    study: Path,
+    *,
+    draws: int = DRAWS,
+    margin: float | None = None,
+    progress: Progress = SILENT,
+    threshold: str | None = None,
+    subgroups: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """Compare the stored predictions of a study and write its `comparison.json`; returns what it holds."""
+    """Compare the stored predictions of a study and write its `comparison.json`; returns what it holds.
+
+    Parameters
+    ----------
+    study : Path
+    draws : int
+    margin : float, optional
+        Largest difference that would not matter, for a test of equivalence.
+    progress : Progress
+    threshold : str, optional
+        Rule by which thresholds are chosen on validation; by default the study's own.
+    subgroups : sequence of str, optional
+        What subgroups are made by; by default the study's own.
+    """
     plan = read_plan(study)
     cohort = Cohort.load(study / COHORT)
     if cohort.fingerprint != plan["cohort_fingerprint"]:
@@ -57,7 +80,20 @@ def write_comparison(
         )
     tree = _measured_on(plan, cohort)
     progress.note(f"comparing on {draws} bootstrap draws over patients")
-    comparison = compare_runs(read_runs(study), cohort, tree, draws=draws, margin=margin)
+    # Studies of versions that had one rule alone did not store it.
+    rule = ThresholdRule.parse(threshold or plan.get("threshold", str(F1)))
+    columns = tuple(subgroups or plan.get("subgroups", DEFAULT))
+    partitions(cohort, cohort.rows("test"), columns)  # raises for what there is not, before the long part
+    comparison = compare_runs(
+        read_runs(study),
+        cohort,
+        tree,
+        draws=draws,
+        margin=margin,
+        rule=rule,
+        subgroups=columns,
+        other=stored_other_labels(study),
+    )
     write_json(study / COMPARISON, comparison)
     return comparison
 

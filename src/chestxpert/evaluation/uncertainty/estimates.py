@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from chestxpert.evaluation.bootstrap import interval
-from chestxpert.evaluation.metrics import FloatArray, macro
+from chestxpert.evaluation.metrics import FloatArray
 from chestxpert.evaluation.uncertainty.intervals import bca, jackknifed, logit_t
 from chestxpert.evaluation.uncertainty.jackknife import jackknife_error
 
@@ -45,11 +44,6 @@ def estimate(
         low, high = logit_t(mean, float(jackknife_error(moves)), carriers)
     entry = {"mean": mean, "low": low, "high": high, "interval": kind, "n_draws": n_draws}
     return entry | {"bca": ends(bca(draws, mean, moves))}
-
-
-def seed_mean(arrays: Sequence[FloatArray]) -> FloatArray:
-    """Mean over seeds of arrays of one shape, of those seeds in which an entry is defined."""
-    return macro(arrays, axis=0)
 
 
 def ends(pair: tuple[float, float]) -> dict[str, float] | None:
