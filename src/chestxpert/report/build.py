@@ -98,14 +98,22 @@ def build_report(study_folder: Path) -> Path:
 
 def _context(study: StudyFolder) -> dict[str, Any]:
     results = study.results
-    return _evidence(study) | {
+    figures, evidence = _figures(study), _evidence(study)
+    there = {
+        "tree": _trees(study),
+        "whom": "fig-subgroups" in figures,
+        "trust": evidence["operating"] or figures.keys() & {"fig-reliability", "fig-decision"},
+        "labels": evidence["agreement"],
+    }
+    return evidence | {
+        "missing": [section for section, found in there.items() if not found],
         "title": study.folder.resolve().name,
         "simulated": study.cohort.simulated,
         "verdict": results.verdict,
         "facts": _facts(study),
         "answer": _answer(results),
         "threshold_rule": results.comparison.get("operating", {}).get("sentence"),
-        "figures": _figures(study),
+        "figures": figures,
         "trees": _trees_shown(study),
         "cohort_table": cohort_table(study.cohort),
         "unknown": unknown_words(study.cohort),

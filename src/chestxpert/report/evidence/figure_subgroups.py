@@ -42,7 +42,10 @@ def subgroups_figure(results: Results, findings: Sequence[str]) -> Figure | None
         return None
     rows, places = _rows(part(recipes, names[0]))
     panels = [
-        Panel("Mean AUROC", *_ends(recipes, names, places, _level, 0.5), _mark(results, recipes, names, places, _level)),
+        Panel(
+            "Mean AUROC", *_ends(recipes, names, places, _level, 0.5),
+            _mark(results, recipes, names, places, _level),
+        ),
         Panel(
             "Sensitivity: difference", *_ends(recipes, names, places, _gap, 0.0),
             _mark(results, recipes, names, places, _gap), reference=0.0, sides=("found less", "found more"),
@@ -184,8 +187,9 @@ def _table(recipes: Mapping[str, Any], name: str, places: Sequence[_Place]) -> T
         values = [Estimate.of(part(entry, "macro").get(metric)).words() for metric in _METRIC_WORDS]
         gaps = [Estimate.of(part(own, "gaps", place.group, "macro").get(metric)) for metric in _GAP_WORDS]
         held = place.group == own.get("reference")
+        counts = [grouped(number(entry, key) or 0) for key in ("images", "patients")]
         rows.append([
-            _words(place.by), place.group, grouped(number(entry, "images") or 0), grouped(number(entry, "patients") or 0),
+            _words(place.by), place.group, *counts,
             str(len(own.get("findings", ()))), *values, *("reference" if held else _signed_words(gap) for gap in gaps),
         ])  # fmt: skip
     head = [
