@@ -89,7 +89,7 @@ def test_hostile_words_stay_words(study_copy: Path) -> None:
     environment = study_copy / "runs" / "flat-basic" / "seed-0" / "environment.json"
     environment.write_text(json.dumps({"backbone": {"name": evil, evil: evil}}))
     found = Page(build_report(study_copy))
-    assert not [tag for tag, _ in found.tags if tag == "script"]
+    found.assert_runs_its_own_script_alone()
     assert found.text.count(evil) >= 4
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chestxpert.cohort.frequency import GROUPS, frequency_groups
 from chestxpert.cohort.table import SPLITS, Cohort
 from chestxpert.files import write_text
 from chestxpert.report.cohort_table import cohort_table
@@ -38,7 +39,7 @@ from chestxpert.report.figures_curves import Scores, precision_recall_figure, ro
 from chestxpert.report.page import render
 from chestxpert.report.provenance import commands, frozen_recipes, provenance_table, recipe_texts
 from chestxpert.report.read import StudyFolder, read_study
-from chestxpert.report.results import Results, metric_name
+from chestxpert.report.results import Results, finding_name, metric_name
 from chestxpert.report.scales import decimal, grouped, signed
 from chestxpert.taxonomy import Taxonomy
 
@@ -106,6 +107,7 @@ def _context(study: StudyFolder) -> dict[str, Any]:
         "labels": evidence["agreement"],
     }
     return evidence | {
+        "filters": _filters(study),
         "missing": [section for section, found in there.items() if not found],
         "title": study.folder.resolve().name,
         "simulated": study.cohort.simulated,
@@ -124,6 +126,22 @@ def _context(study: StudyFolder) -> dict[str, Any]:
         "baseline": results.baseline,
         "cohort_fingerprint": study.cohort.fingerprint,
     }
+
+
+def _filters(study: StudyFolder) -> dict[str, Any] | None:
+    """What a reader may choose from: groups of findings, and recipes; None where there is nothing to choose."""
+    results, cohort = study.results, study.cohort
+    findings = list(cohort.label_space.findings)
+    counts, known = cohort.counts("train"), cohort.known_counts("train")
+    placed = frequency_groups({name: counts[name] for name in findings}, known)
+    groups = [{"name": "all", "findings": [finding_name(name) for name in cohort.label_space.labels]}]
+    for group in GROUPS:
+        members = [finding_name(name) for name in findings if placed[name] == group]
+        groups += [{"name": group, "findings": members}] if members else []
+    recipes = [
+        {"name": name, "side": results.side(name), "best": name in results.best} for name in results.recipes
+    ]  # fmt: skip
+    return {"groups": groups, "recipes": recipes} if len(groups) > 2 or len(recipes) > 1 else None
 
 
 def _evidence(study: StudyFolder) -> dict[str, Any]:

@@ -94,7 +94,8 @@ def _plot(results: Results, label: str, shown: Sequence[_Shown]) -> Markup:
             _draw(plot, line, bins[line.name], title)
     for place, line in enumerate(shown):
         error = number(results.comparison, "calibration", "recipes", line.name, "per_label", label, "ece", "mean")
-        plot.words(0.97, 0.05 + 0.12 * (len(shown) - 1 - place), decimal(error), line.side)
+        with plot.canvas.about(line.name):
+            plot.words(0.97, 0.05 + 0.12 * (len(shown) - 1 - place), decimal(error), line.side)
     return plot.svg(_spoken(title, bins))
 
 
