@@ -12,8 +12,8 @@ from chestxpert.cli.main import build_parser, main
 
 COMMANDS = [
     [], ["data"], ["data", "download"], ["data", "prepare"], ["data", "check"], ["data", "report"],
-    ["data", "simulate"], ["data", "oversample"], ["compare"], ["train"], ["evaluate"], ["agree"], ["report"],
-    ["recipes"], ["taxonomy"], ["taxonomy", "list"], ["taxonomy", "show"],
+    ["data", "simulate"], ["data", "oversample"], ["compare"], ["train"], ["ensemble"], ["evaluate"], ["agree"],
+    ["report"], ["recipes"], ["taxonomy"], ["taxonomy", "list"], ["taxonomy", "show"],
 ]  # fmt: skip
 HEAVY = {
     "torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "PIL", "scipy", "sklearn", "jinja2", "tqdm", "httpx",
@@ -81,6 +81,8 @@ def test_half_a_command_prints_help_and_is_wrong_use(command: list[str], capsys:
         ("train --data x --out y", "required: RECIPE"),
         ("agree studies/first", "required: SOURCE"),
         ("agree s t --format nhi", "Did you mean 'nih'?"),
+        ("ensemble s --average prob", "Did you mean 'probs'?"),
+        ("ensemble", "required: STUDY|RUN"),
     ],
 )
 def test_wrong_use_is_explained_in_two_lines(line: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,7 +120,7 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
         ("data prepare s --out o", prepare, 11),
         ("data oversample d --out o", oversample_to_disk, 7),
         ("compare --data d --out o", run_study, 3),
-        ("report s", write_comparison, 4),
+        ("report s", write_comparison, 5),
         ("data report d", build_data_report, 4),
     ]:
         given = vars(parse(line))

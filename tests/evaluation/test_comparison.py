@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,13 @@ from chestxpert.cohort.table import Cohort
 from chestxpert.errors import PredictionsError
 from chestxpert.evaluation.bootstrap import PatientDraws, interval, two_sided_p
 from chestxpert.evaluation.comparison import RunResult, compare_runs
+from chestxpert.evaluation.contrasts import holm
+from chestxpert.evaluation.derived import Derived
+from chestxpert.evaluation.posthoc.lines import with_posthoc
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.weighted_ranking import drawn_ranking
 from chestxpert.labels import NIH15
+from chestxpert.recipe import parse_posthoc
 from chestxpert.taxonomy import Taxonomy
 
 MakePredictions = Callable[..., Predictions]
@@ -242,3 +247,61 @@ def test_a_comparison_with_unknown_labels_rests_on_the_known_ones(
     column = NIH15.index("Effusion")
     assert label["n_known"] == known[:, column].sum()
     assert label["n_positive"] == truth[known[:, column], column].sum()
+
+
+def test_derived_lines_are_measured_and_change_nothing_of_the_recipes(
+    study: dict[str, list[RunResult]], cohort: Cohort, tree: Taxonomy, comparison: dict[str, Any]
+) -> None:
+    """Not their contrasts, not who is best, not the verdict; though the corrected line may be the better one."""
+    corrected = with_posthoc(study, cohort, parse_posthoc("platt,isotonic"))
+    best = [replace(run, derived=Derived("ensemble", ("flat-basic",), {})) for run in study["hierarchical-shared"][:1]]
+    result = compare_runs({"mix": best, **corrected}, cohort, tree, draws=DRAWS)
+    own = [entry for entry in result["contrasts"] if entry["kind"] not in ("posthoc", "ensemble")]
+    assert own == comparison["contrasts"]
+    for key in ("best", "baseline", "verdict", "primary"):
+        assert result[key] == comparison[key]
+    for name, recipe in comparison["recipes"].items():
+        assert result["recipes"][name] == recipe
+        assert "derived" not in recipe
+        line = result["recipes"][f"{name}+platt"]
+        assert line["derived"]["kind"] == "posthoc"
+        assert line["derived"]["of"] == [name]
+        assert len(line["derived"]["runs"]) == len(recipe["seeds"])
+        if recipe["architecture"] == "flat":
+            assert line["metrics"]["macro_auroc"] == recipe["metrics"]["macro_auroc"]
+            assert line["metrics"]["macro_ap"] == recipe["metrics"]["macro_ap"]
+        assert line["metrics"]["brier"] != recipe["metrics"]["brier"]
+    json.dumps(result, allow_nan=False)
+
+
+def test_each_line_is_held_against_what_it_was_made_of_in_a_family_of_its_own(
+    study: dict[str, list[RunResult]], cohort: Cohort, tree: Taxonomy
+) -> None:
+    corrected = with_posthoc(study, cohort, parse_posthoc("platt,temperature,em"))
+    mix = [replace(study["flat-basic"][0], derived=Derived("ensemble", ("flat-basic", "hierarchical-shared"), {}))]
+    result = compare_runs({**corrected, "mix": mix}, cohort, tree, draws=DRAWS)
+    families: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for entry in result["contrasts"]:
+        if entry["kind"] == "posthoc":
+            assert entry["a"].startswith(entry["b"] + "+")
+            families.setdefault(("posthoc", entry["b"], entry["metric"]), []).append(entry)
+        elif entry["kind"] == "ensemble":
+            assert entry["a"] == "mix"
+            families.setdefault(("ensemble", "", entry["metric"]), []).append(entry)
+    assert len(families) == 5 * (len(study) + 1)
+    for (kind, *_), family in families.items():
+        assert len(family) == (3 if kind == "posthoc" else 2)
+        np.testing.assert_allclose([e["p_adjusted"] for e in family], holm([e["p"] for e in family]))
+        for entry in family:
+            means = [result["recipes"][entry[side]]["metrics"][entry["metric"]]["mean"] for side in "ab"]
+            assert entry["difference"] == pytest.approx(means[0] - means[1])
+
+
+def test_lines_need_the_recipes_they_were_made_of(
+    study: dict[str, list[RunResult]], cohort: Cohort, tree: Taxonomy
+) -> None:
+    alone = [replace(study["flat-basic"][0], derived=Derived("posthoc", ("gone",), {}))]
+    with pytest.raises(PredictionsError, match="no runs to compare"):
+        compare_runs({"gone+platt": alone}, cohort, tree)
+    with pytest.raises(PredictionsError, match="no runs of gone"):
+        compare_runs({**study, "gone+platt": alone}, cohort, tree)

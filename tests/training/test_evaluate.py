@@ -15,9 +15,11 @@ from chestxpert.cohort.csv_columns import CsvColumns
 from chestxpert.cohort.table import Cohort
 from chestxpert.dataset import Dataset, prepare
 from chestxpert.errors import RunError, StoreError
+from chestxpert.evaluation.posthoc import correct_run
+from chestxpert.evaluation.posthoc.prior_shift import likeliest_prevalence, shift
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.labels import NIH15
-from chestxpert.recipe import load_recipe
+from chestxpert.recipe import Posthoc, load_recipe
 from chestxpert.training.evaluate import evaluate_elsewhere
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.run import train_run
@@ -261,3 +263,48 @@ def test_what_is_unknown_there_is_left_out(runs: dict[str, Path], tiny_nih: Path
     frame = Predictions.load(tmp_path / "out" / "predictions.parquet").frame
     truth = table["Effusion"][known].to_numpy(dtype=bool)
     assert entry["auroc"]["value"] == pytest.approx(roc_auc_score(truth, frame["Effusion"].to_numpy()[known]))
+
+
+@pytest.mark.parametrize("kind", ["em", "platt", "logit-adjustment"])
+@pytest.mark.parametrize("name", ["flat-basic", "hierarchical-shared"])
+def test_corrected_on_its_own_test_images_a_run_says_what_its_line_in_a_study_says(
+    name: str, kind: str, runs: dict[str, Path], tiny_dataset: Dataset, tmp_path: Path
+) -> None:
+    result = evaluate_elsewhere(runs[name], tiny_dataset.folder, tmp_path / "out", draws=20, posthoc=Posthoc(kind))
+    line, _ = correct_run(Predictions.load(runs[name] / "predictions.parquet"), tiny_dataset.cohort, Posthoc(kind))
+    made = Predictions.load(tmp_path / "out" / "predictions.parquet").frame.set_index("image_id")
+    expected = line.frame[line.frame["split"] == "test"].set_index("image_id")
+    assert made.equals(expected.loc[made.index])
+    assert len(made) == len(expected)
+    assert result["own"] == result["here"], "thresholds are chosen anew, on the corrected validation images"
+    assert result["posthoc"]["name"] == kind
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == result
+
+
+def test_elsewhere_the_prevalence_is_estimated_from_the_images_evaluated(
+    runs: dict[str, Path], other: Path, tiny_dataset: Dataset, tmp_path: Path
+) -> None:
+    plain, shifted, calibrated = (
+        evaluate_elsewhere(
+            runs["flat-basic"], other, tmp_path / str(kind), draws=20, posthoc=None if kind is None else Posthoc(kind)
+        )
+        for kind in (None, "em", "platt")
+    )
+    told = shifted["posthoc"]["prevalence"]["Effusion"]
+    probs = Predictions.load(tmp_path / "platt" / "predictions.parquet").frame["Effusion"].to_numpy()
+    assert told["estimated"] == pytest.approx(likeliest_prevalence(probs, told["val"]))
+    made = Predictions.load(tmp_path / "em" / "predictions.parquet").frame["Effusion"].to_numpy()
+    np.testing.assert_allclose(made, shift(probs, told["val"], told["estimated"]))
+    for one in (shifted, calibrated):
+        for label in plain["shared"]:
+            before, after = plain["here"]["per_label"][label], one["here"]["per_label"][label]
+            assert after["auroc"]["value"] == before["auroc"]["value"]
+    assert "posthoc" not in plain
+
+
+def test_a_correction_needs_the_data_that_the_run_learnt_from(run: Path, other: Path, tmp_path: Path) -> None:
+    environment = json.loads((run / "environment.json").read_text())
+    (run / "environment.json").write_text(json.dumps({**environment, "dataset": str(tmp_path / "gone")}))
+    with pytest.raises(RunError, match="--run-data"):
+        evaluate_elsewhere(run, other, tmp_path / "out", draws=20, posthoc=Posthoc("em"))
+    assert not (tmp_path / "out").exists()

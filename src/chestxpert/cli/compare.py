@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chestxpert.cli.options import add_data, add_draws, add_margin, add_measuring, add_training
+from chestxpert.cli.options import add_data, add_draws, add_margin, add_measuring, add_posthoc, add_training
 from chestxpert.cli.parser import Parser, whole
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ EPILOG = """
       chestxpert compare --data data/nih --out studies/mine --recipes flat-basic my-recipe.yaml
       chestxpert compare --data data/nih --out studies/first --seeds 3 --freeze --resume
       chestxpert compare --data data/nih --out studies/alert --freeze --threshold sensitivity=0.9
+      chestxpert compare --data data/nih --out studies/even --recipes flat-basic --freeze --posthoc platt,em
 
     'chestxpert recipes' lists the recipes. A study that was interrupted goes on with the same command and
     --resume, and ends with the same comparison as an unbroken one.
@@ -55,6 +56,7 @@ def add_to(commands: Commands) -> None:
         help="tree that hierarchical metrics of all recipes are measured on (default: the one that all hierarchical "
         "recipes share, else study)",
     )  # fmt: skip
+    add_posthoc(parser, "none")
     add_training(parser)
     add_measuring(parser, stored=False)
     add_draws(parser)
@@ -65,6 +67,7 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> str:
     """Run the study; returns the comparison and where the report is."""
     from chestxpert.cli.progress import progress_on_stderr
+    from chestxpert.recipe import parse_posthoc
     from chestxpert.report import build_report, summary_text
     from chestxpert.study.plan import StudyPlan, load_recipes
     from chestxpert.study.run import run_study
@@ -77,6 +80,7 @@ def run(arguments: argparse.Namespace) -> str:
         taxonomy=arguments.taxonomy,
         threshold=arguments.threshold,
         **({} if arguments.subgroups is None else {"subgroups": tuple(arguments.subgroups)}),
+        posthoc=None if arguments.posthoc is None else parse_posthoc(arguments.posthoc),
     )
     progress = progress_on_stderr()
     comparison = run_study(

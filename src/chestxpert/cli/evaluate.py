@@ -44,6 +44,11 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--run-data", metavar="DIR", type=Path, help="where the run's own data set is now, if it has moved"
     )
+    parser.add_argument(
+        "--posthoc", metavar="NAME",
+        help="correct the probabilities first: em estimates the prevalence of these images from their predictions "
+        "alone; or platt, isotonic, ... as in 'chestxpert compare'",
+    )  # fmt: skip
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -51,6 +56,7 @@ def run(arguments: argparse.Namespace) -> str:
     """Evaluate; returns the table and where the result is."""
     from chestxpert.cli.progress import progress_on_stderr
     from chestxpert.evaluation.elsewhere_text import evaluation_table
+    from chestxpert.recipe import Posthoc
     from chestxpert.training.evaluate import evaluate_elsewhere
 
     result = evaluate_elsewhere(
@@ -60,6 +66,7 @@ def run(arguments: argparse.Namespace) -> str:
         split=arguments.split,
         draws=arguments.draws,
         run_data=arguments.run_data,
+        posthoc=None if arguments.posthoc is None else Posthoc.parse(arguments.posthoc),
         progress=progress_on_stderr(),
     )
     return f"{evaluation_table(result)}\n\nEvaluation: {result['folder']}"

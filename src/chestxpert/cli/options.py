@@ -64,6 +64,15 @@ def add_measuring(parser: Parser, stored: bool) -> None:
     )  # fmt: skip
 
 
+def add_posthoc(parser: Parser, default: str) -> None:
+    """Corrections of stored predictions, shown beside what they correct."""
+    parser.add_argument(
+        "--posthoc", metavar="NAME[,NAME]",
+        help="show each recipe also with its probabilities corrected after training, on val alone: logit-adjustment, "
+        f"temperature, platt, isotonic, beta, em; or all, or none (default: {default})",
+    )  # fmt: skip
+
+
 def add_workers(parser: Parser) -> None:
     """How many processes share the work."""
     parser.add_argument(

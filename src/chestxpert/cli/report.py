@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chestxpert.cli.options import add_draws, add_margin, add_measuring
+from chestxpert.cli.options import add_draws, add_margin, add_measuring, add_posthoc
 from chestxpert.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """
     Compare the stored predictions of a study again and draw its report again. Reads predictions and the cohort
-    only: no network, no image, no dataset folder. Rewrites comparison.json and report.html, nothing else.
+    only: no network, no image, no dataset folder. Rewrites comparison.json and report.html, and with --posthoc notes in
+    study.yaml which corrections are shown from now on.
 """
 EPILOG = """
     examples:
       chestxpert report studies/first
       chestxpert report studies/first --draws 5000
       chestxpert report studies/first --threshold youden --subgroups sex view Effusion
+      chestxpert report studies/first --posthoc all
 """
 
 
@@ -33,19 +35,23 @@ def add_to(commands: Commands) -> None:
     add_measuring(parser, stored=True)
     add_draws(parser)
     add_margin(parser)
+    add_posthoc(parser, "those the study shows")
     parser.set_defaults(run=run, parser=parser)
 
 
 def run(arguments: argparse.Namespace) -> str:
     """Compare and draw again; returns the comparison and where the report is."""
     from chestxpert.cli.progress import progress_on_stderr
+    from chestxpert.recipe import parse_posthoc
     from chestxpert.report import build_report, summary_text
     from chestxpert.study.stored import write_comparison
 
+    posthoc = None if arguments.posthoc is None else parse_posthoc(arguments.posthoc)
     comparison = write_comparison(
         arguments.study,
         draws=arguments.draws,
         margin=arguments.margin,
+        posthoc=posthoc,
         progress=progress_on_stderr(),
         threshold=arguments.threshold,
         subgroups=arguments.subgroups,

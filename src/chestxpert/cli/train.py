@@ -66,10 +66,10 @@ def run(arguments: argparse.Namespace) -> str:
         resume=arguments.resume,
         progress=progress_on_stderr(),
     )
-    return f"{_table(recipe.name, result.evaluation)}\n\nRun: {result.folder}"
+    return f"{metrics_table(recipe.name, result.evaluation)}\n\nRun: {result.folder}"
 
 
-def _table(name: str, evaluation: Mapping[str, Any]) -> str:
+def metrics_table(name: str, evaluation: Mapping[str, Any]) -> str:
     """The main metrics of val and test, one a line; undefined ones are a dash."""
     sides = [side for side in ("val", "test") if side in evaluation]
     images = ", ".join(f"{evaluation[side]['images']} {side}" for side in sides)

@@ -3,6 +3,9 @@
 All recipes and seeds are measured on the same bootstrap draws over test patients. A recipe's value is the mean of a
 metric over its seeds, in every draw too; so intervals and p-values speak of patients, and the spread over seeds stands
 beside them.
+
+Lines that were made of stored predictions (`derived`) are measured like all others and held against those they come
+from. Baseline, best of each side and verdict are about trained recipes alone.
 """
 
 from __future__ import annotations
@@ -13,7 +16,13 @@ from typing import Any
 from chestxpert.cohort.table import SPLITS, Cohort
 from chestxpert.errors import PredictionsError
 from chestxpert.evaluation.bootstrap import DRAWS, LEVEL, PatientDraws
-from chestxpert.evaluation.contrasts import RecipeValues, baseline_of, contrasts, ranked_by_validation
+from chestxpert.evaluation.contrasts import (
+    RecipeValues,
+    baseline_of,
+    contrasts,
+    derived_contrasts,
+    ranked_by_validation,
+)
 from chestxpert.evaluation.diagnosis import MeasuredRun, diagnose
 from chestxpert.evaluation.further_results import Study, further_results
 from chestxpert.evaluation.partitions import DEFAULT
@@ -26,6 +35,10 @@ from chestxpert.evaluation.verdict import WORDS, Setting, verdict
 from chestxpert.taxonomy import Taxonomy
 
 SCHEMA = 1
+
+OF_DERIVED = ("macro_f1_at_half", "brier")
+"""What derived lines are held against their recipes on besides: most corrections change no order, so that ranking
+metrics stay, and thresholds are chosen anew for each line."""
 
 __all__ = ["RunResult", "compare_runs"]
 
@@ -48,7 +61,7 @@ def compare_runs(
     Parameters
     ----------
     study : mapping of recipe name to its runs
-        One run a seed.
+        One run a seed. Derived lines stand among them.
     cohort : Cohort
     taxonomy : Taxonomy
         The tree on which hierarchical metrics of every recipe are measured.
@@ -85,13 +98,15 @@ def compare_runs(
     drawn = PatientDraws.draw(cohort.patients[test], draws, seed)
     measured = _measure_all(study, cohort, taxonomy, drawn, rule, progress)
     values = {name: recipe_values(runs, measured[name], primary) for name, runs in study.items()}
+    derived = {name: runs[0].derived for name, runs in study.items() if runs[0].derived is not None}
+    trained = {name: own for name, own in values.items() if name not in derived}
+    metrics = [primary, *(metric for metric in WORDS if metric != primary)]
     scored = {name: [run.scored for run in runs] for name, runs in measured.items()}
-    tested = contrasts(
-        values,
-        [primary, *(metric for metric in WORDS if metric != primary)],
-        permuted=lambda a, b: permutation_p(scored[a], scored[b], drawn, seed),
-        margin=margin,
-    )
+
+    def permuted(a: str, b: str) -> dict[str, float]:
+        return permutation_p(scored[a], scored[b], drawn, seed)
+
+    tested = contrasts(trained, metrics, permuted=permuted, margin=margin)
     setting = Setting(len(test), cohort.n_patients("test"), cohort.simulated)
     result: dict[str, Any] = {
         "schema": SCHEMA,
@@ -102,20 +117,20 @@ def compare_runs(
         "permutations": {"unit": "patient", "number": draws, "seed": seed},
         "margin": margin,
         "primary": primary,
-        "baseline": baseline_of(values),
+        "baseline": baseline_of(trained),
         "best": {
-            side: next(iter(ranked_by_validation(values, side == "hierarchical")), None)
+            side: next(iter(ranked_by_validation(trained, side == "hierarchical")), None)
             for side in ("flat", "hierarchical")
         },
         "recipes": {
             name: describe_recipe(runs, measured[name], values[name], cohort, taxonomy) for name, runs in study.items()
         },
-        "contrasts": tested,
-        "verdict": verdict(values, tested, primary, setting),
+        "contrasts": [*tested, *derived_contrasts(values, derived, [*metrics, *OF_DERIVED], permuted)],
+        "verdict": verdict(trained, tested, primary, setting),
     }
     detailed = list(dict.fromkeys([result["baseline"], *filter(None, result["best"].values())]))
     whole = Study(study, measured, cohort, taxonomy, drawn, rule, primary, detailed, seed)
-    diagnosis = _diagnosis(study, measured, values, cohort, drawn)
+    diagnosis = _diagnosis(study, measured, trained, cohort, drawn)
     return dict(
         plain(
             result | ({} if diagnosis is None else {"diagnosis": diagnosis}) | further_results(whole, subgroups, other)
@@ -126,20 +141,20 @@ def compare_runs(
 def _diagnosis(
     study: Mapping[str, Sequence[RunResult]],
     measured: Mapping[str, Sequence[RunMeasures]],
-    values: Mapping[str, RecipeValues],
+    trained: Mapping[str, RecipeValues],
     cohort: Cohort,
     drawn: PatientDraws,
 ) -> dict[str, Any] | None:
-    """Every hierarchy against the flat recipes that contrasts know too: the best on validation, and the baseline."""
-    flat = [*ranked_by_validation(values, False)[:1], baseline_of(values)]
-    against = [name for name in dict.fromkeys(flat) if not values[name].hierarchical]
+    """Every trained hierarchy against the flat recipes that contrasts know too: best on validation, and baseline."""
+    flat = [*ranked_by_validation(trained, False)[:1], baseline_of(trained)]
+    against = [name for name in dict.fromkeys(flat) if not trained[name].hierarchical]
     columns = [cohort.label_space.index(finding) for finding in cohort.label_space.findings]
     runs = {
         name: [
             MeasuredRun(run.predictions, own.operating, own.average_precision[:, columns])
             for run, own in zip(study[name], measured[name], strict=True)
         ]
-        for name in study
+        for name in trained
     }
     return diagnose(runs, against, cohort, drawn)
 
@@ -176,8 +191,11 @@ def _check(study: Mapping[str, Sequence[RunResult]], cohort: Cohort, primary: st
     if primary not in WORDS:
         raise PredictionsError(f"The primary metric must be one of {', '.join(WORDS)}, but got '{primary}'.")
     empty = [name for name, runs in study.items() if not runs]
-    if not study or empty:
+    if all(run.derived for runs in study.values() for run in runs) or empty:
         raise PredictionsError(f"There are no runs to compare ({', '.join(empty) or 'no recipe'}). Train some first.")
+    lost = {name for runs in study.values() for run in runs if run.derived for name in run.derived.of} - study.keys()
+    if lost:
+        raise PredictionsError(f"There are no runs of {', '.join(sorted(lost))}, which other lines were made of.")
     if not len(cohort.rows("test")):
         raise PredictionsError("The cohort has no test images to compare recipes on. Prepare it with a test split.")
     for name, runs in study.items():

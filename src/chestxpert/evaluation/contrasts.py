@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chestxpert.evaluation.bootstrap import interval, two_sided_p
+from chestxpert.evaluation.derived import Derived
 from chestxpert.evaluation.metrics import FloatArray
 from chestxpert.evaluation.uncertainty.auroc_parts import AurocParts
 from chestxpert.evaluation.uncertainty.intervals import jackknifed
@@ -147,13 +148,45 @@ def contrasts(
     swapped = {(a, b): permuted(a, b) for a, b, _ in pairs} if permuted is not None else {}
     result: list[dict[str, Any]] = []
     for metric in metrics:
-        family = [
-            _contrast(recipes, metric, *pair, margin)
-            | {"p_permutation": swapped.get(pair[:2], {}).get(metric, math.nan)}
-            for pair in pairs
-        ]
-        result.extend(judge_family(family, holm))
+        result.extend(_judged([_contrast(recipes, metric, *pair, margin) for pair in pairs], swapped))
     return result
+
+
+def derived_contrasts(
+    lines: Mapping[str, RecipeValues],
+    derived: Mapping[str, Derived],
+    metrics: Sequence[str],
+    permuted: Permuted | None = None,
+) -> list[dict[str, Any]]:
+    """Every derived line against each line it was made of, as `contrasts` gives them.
+
+    Families of their own, so that what is looked at beside a study leaves the p-values of its recipes as they are: for
+    each metric, the corrections of one line are a family, and so are all ensembles. An ensemble is not permuted: it is
+    one prediction, the line it is held against a mean over several, and nothing says they could be exchanged. Neither
+    has ``seeds``, since both sides are made of the same networks and not of independent ones.
+    """
+    families: dict[tuple[str, ...], list[tuple[str, str, str]]] = {}
+    for name, origin in derived.items():
+        family = families.setdefault(origin.of if origin.kind == "posthoc" else (), [])
+        family.extend((name, other, origin.kind) for other in origin.of)
+    result: list[dict[str, Any]] = []
+    for pairs in families.values():
+        swapped = {(a, b): permuted(a, b) for a, b, kind in pairs if kind == "posthoc" and permuted is not None}
+        for metric in metrics:
+            entries = [_contrast(lines, metric, *pair) | {"seeds": None} for pair in pairs]
+            result.extend(_judged(entries, swapped))
+    return result
+
+
+def _judged(
+    entries: Sequence[dict[str, Any]], swapped: Mapping[tuple[str, str], Mapping[str, float]]
+) -> list[dict[str, Any]]:
+    """One family with the p-values of its permutations, and what depends on its size."""
+    family = [
+        entry | {"p_permutation": swapped.get((entry["a"], entry["b"]), {}).get(entry["metric"], math.nan)}
+        for entry in entries
+    ]
+    return judge_family(family, holm)
 
 
 def _contrast(

@@ -194,13 +194,31 @@ def route_again(predictions: Predictions, record: Mapping[str, Any] | None) -> P
     space, tree, alpha = predictions.label_space, predictions.taxonomy, record.get("alpha")
     if alpha is not None and space.no_finding is None:
         raise PredictionsError(f"Routing '{record['kind']}' needs No Finding, which label space '{space.name}' lacks.")
-    given = predictions.probs if predictions.conditionals is None else predictions.conditionals
+    given = answers_of(predictions)
     if "temperatures" in record:
         given = tempered(given, _columns(record["temperatures"], tree))
     if tree is None:
-        return _replaced(predictions, given if alpha is None else gate_flat(given, space, alpha), None)
-    given = given if alpha is None else gate(given, alpha)
-    return _replaced(predictions, tree.marginals_from_conditionals(given), given)
+        return with_answers(predictions, given if alpha is None else gate_flat(given, space, alpha))
+    return with_answers(predictions, given if alpha is None else gate(given, alpha))
+
+
+def answers_of(predictions: Predictions) -> FloatArray:
+    """(N, C) probabilities that a run states itself: of K labels, or in a hierarchy of M nodes given their parents."""
+    given = predictions.conditionals
+    return predictions.probs if given is None else given
+
+
+def with_answers(predictions: Predictions, answers: FloatArray) -> Predictions:
+    """The same images with other `answers_of` them; a hierarchy's probabilities are their products along the path."""
+    frame, tree = predictions.frame, predictions.taxonomy
+    return Predictions.from_arrays(
+        frame["image_id"].to_numpy(),
+        frame["split"].to_numpy(),
+        answers if tree is None else tree.marginals_from_conditionals(answers),
+        predictions.label_space,
+        None if tree is None else answers,
+        tree,
+    )
 
 
 def _fitted(predictions: Predictions, cohort: Cohort) -> dict[str, float | None]:
@@ -217,11 +235,3 @@ def _columns(fitted: Mapping[str, float | None], tree: Taxonomy | None) -> npt.A
     if tree is None:
         return fitted[FLAT] or 1.0
     return np.concatenate([np.full(len(d.children), fitted[d.name] or 1.0) for d in tree.decisions])
-
-
-def _replaced(predictions: Predictions, probs: FloatArray, given: FloatArray | None) -> Predictions:
-    frame = predictions.frame
-    return Predictions.from_arrays(
-        frame["image_id"].to_numpy(), frame["split"].to_numpy(), probs, predictions.label_space, given,
-        predictions.taxonomy,
-    )  # fmt: skip

@@ -75,7 +75,8 @@ def fit_logistic(
     ----------
     columns : (n, p) array
         Without a column of ones.
-    truth : (n,) bool array
+    truth : (n,) array in [0, 1]
+        Answers, or probabilities of them.
     ridge : float
         At least 0.
     offset : (n,) array, optional
@@ -90,16 +91,16 @@ def fit_logistic(
     (1 + p,) float64 array; NaN where no finite maximum was found: one class alone, or classes that a line separates
     and no ridge.
     """
-    held = np.asarray(truth, dtype=np.bool_)
+    held = np.asarray(truth, dtype=np.float64)
     design = np.vstack([np.ones(len(held)), np.asarray(columns, dtype=np.float64).T])
     often = np.ones(len(held)) if weights is None else np.asarray(weights, dtype=np.float64)
     shift = np.zeros(len(held)) if offset is None else np.asarray(offset, dtype=np.float64)
-    if not often[held].sum() or not often[~held].sum():
+    if not often @ held or not often @ (1 - held):
         return np.full(len(design), np.nan)
     penalty = np.full(len(design), float(ridge))
     penalty[0] = 0.0
     begin = np.zeros(len(design)) if start is None else np.asarray(start, dtype=np.float64)
-    return _maximise(_Problem(design, held.astype(np.float64), often, shift, penalty), begin)
+    return _maximise(_Problem(design, held, often, shift, penalty), begin)
 
 
 def _maximise(problem: _Problem, beta: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ import numpy as np
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.bootstrap import PatientDraws
 from chestxpert.evaluation.contrasts import RecipeValues
+from chestxpert.evaluation.derived import Derived
 from chestxpert.evaluation.estimates import seed_mean
 from chestxpert.evaluation.further import drawn_decisions, further_metrics
 from chestxpert.evaluation.hierarchy import hierarchical_scores
@@ -49,10 +50,13 @@ class RunResult:
     seed : int
     predictions : Predictions
     architecture : {"flat", "cascade", "shared"}
+        Of an ensemble also "hierarchical" or "mixed": see `ensemble.Ensemble`.
     cost : mapping
         As cost.json has it: parameters, train_seconds, train_image_passes, ms_per_image.
     not_learnt : sequence of str
         Labels that no training image could teach, as evaluation.json has them.
+    derived : Derived or None
+        Where it comes from if it was not trained itself.
     """
 
     seed: int
@@ -60,6 +64,7 @@ class RunResult:
     architecture: str = "flat"
     cost: Mapping[str, Any] = field(default_factory=dict)
     not_learnt: Sequence[str] = ()
+    derived: Derived | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +147,7 @@ def describe_recipe(
     }
     counts = label_counts(cohort, "test")
     not_learnt = [label for label in cohort.label_space.labels if any(label in run.not_learnt for run in runs)]
+    derived = runs[0].derived
     return {
         "architecture": runs[0].architecture,
         "seeds": [run.seed for run in runs],
@@ -153,7 +159,15 @@ def describe_recipe(
         },
         "levels": _levels(measured, taxonomy),
         "tree": _mean_tree([run.tree for run in measured]),
-    } | ({"not_learnt": not_learnt} if not_learnt else {})
+        **({"not_learnt": not_learnt} if not_learnt else {}),
+        **({} if derived is None else _origin(derived, runs)),
+    }
+
+
+def _origin(derived: Derived, runs: Sequence[RunResult]) -> dict[str, Any]:
+    """Where a line comes from that was not trained, and what was done to each of its runs."""
+    records = [dict(run.derived.record) for run in runs if run.derived is not None]
+    return {"derived": {"kind": derived.kind, "of": list(derived.of), "runs": records}}
 
 
 def _overall(name: str, measured: Sequence[RunMeasures], values: RecipeValues) -> dict[str, Any]:

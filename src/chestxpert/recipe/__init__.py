@@ -4,9 +4,10 @@ Strict means: an unknown key, a value of the wrong type or out of range, and a k
 name the key and, where there is one, the key that was probably meant.
 """
 
-from chestxpert.recipe.catalogue import DRAWS, LOSSES, MIXES, ROUTINGS, Method
+from chestxpert.recipe.catalogue import DRAWS, LOSSES, MIXES, POSTHOC, ROUTINGS, Method
 from chestxpert.recipe.files import STUDY_RECIPES, builtin_recipes, head_comment, load_recipe, recipes_folder
 from chestxpert.recipe.parts import Augment, Head, Optimizer
+from chestxpert.recipe.posthoc import Posthoc, parse_posthoc
 from chestxpert.recipe.recipe import Architecture, Recipe, parse_recipe
 from chestxpert.recipe.routing import Routing
 from chestxpert.recipe.sampling import Draw, Mix, Oversample, Sampling, Thin
@@ -16,6 +17,7 @@ __all__ = [
     "DRAWS",
     "LOSSES",
     "MIXES",
+    "POSTHOC",
     "ROUTINGS",
     "STUDY_RECIPES",
     "Architecture",
@@ -28,6 +30,7 @@ __all__ = [
     "Mix",
     "Optimizer",
     "Oversample",
+    "Posthoc",
     "Recipe",
     "Routing",
     "Sampling",
@@ -35,6 +38,7 @@ __all__ = [
     "builtin_recipes",
     "head_comment",
     "load_recipe",
+    "parse_posthoc",
     "parse_recipe",
     "recipes_folder",
 ]

@@ -1,5 +1,7 @@
 """What a recipe may choose from: losses, draws of training rows, mixes of images and routings, with their settings.
 
+`POSTHOC` lists what a comparison may make of a run's stored predictions afterwards.
+
 Nothing here loads a network library, so that a recipe is checked, and its methods are listed, at once. The functions
 themselves stand in `chestxpert.imbalance`; a test holds their keyword arguments against these tables.
 """
@@ -147,3 +149,37 @@ ROUTINGS: Mapping[str, Method] = {
     ),
     "gated": Method("each finding's probability times (1 - P(No Finding))^alpha", settings={"alpha": 1.0}),
 }
+
+POSTHOC: Mapping[str, Method] = {
+    "logit-adjustment": Method(
+        "logits minus tau times the log-odds of the training prevalence",
+        "Menon et al., Long-tail learning via logit adjustment, ICLR 2021, equation 9",
+        {"tau": 1.0},
+        {"tau": (_TINY, _ANY)},
+    ),
+    "temperature": Method(
+        "logits divided by one number, fitted on val",
+        "Guo et al., On calibration of modern neural networks, ICML 2017, section 4.2",
+    ),
+    "platt": Method(
+        "logits times a slope plus an intercept, fitted on val",
+        "Platt, Probabilistic outputs for support vector machines, 1999; Lin, Lin and Weng, A note on Platt's "
+        "probabilistic outputs for support vector machines, Machine Learning 68, 2007",
+    ),
+    "isotonic": Method(
+        "the non-decreasing curve nearest to the answers on val",
+        "Zadrozny and Elkan, Transforming classifier scores into accurate multiclass probability estimates, KDD 2002",
+    ),
+    "beta": Method(
+        "a slope for ln p, one for -ln(1 - p), and an intercept, fitted on val",
+        "Kull, Silva Filho and Flach, Beta calibration, AISTATS 2017",
+    ),
+    "em": Method(
+        "Platt scaling, then the prevalence that the unlabelled test images make likeliest",
+        "Saerens, Latinne and Decaestecker, Adjusting the outputs of a classifier to new a priori probabilities, "
+        "Neural Computation 14, 2002, equations 2.4 and 2.9; Alexandari, Kundaje and Shrikumar, ICML 2020",
+        {"alpha": 1.0},
+        {"alpha": (_TINY, 1.0)},
+    ),
+}
+"""Of a finding each, or of a decision's answer each."""

@@ -28,6 +28,7 @@ from chestxpert.report.figure import Figure
 from chestxpert.report.figure_cases import cases_figure
 from chestxpert.report.figure_contrasts import contrasts_figure
 from chestxpert.report.figure_costs import costs_figure
+from chestxpert.report.figure_derived import derived_contrasts_figure, derived_figure
 from chestxpert.report.figure_findings import findings_figure
 from chestxpert.report.figure_learning import learning_figure
 from chestxpert.report.figure_levels import levels_figure
@@ -102,6 +103,7 @@ def _context(study: StudyFolder) -> dict[str, Any]:
     figures, evidence = _figures(study), _evidence(study)
     there = {
         "tree": _trees(study),
+        "derived": "fig-derived" in figures,
         "whom": "fig-subgroups" in figures,
         "trust": evidence["operating"] or figures.keys() & {"fig-reliability", "fig-decision"},
         "labels": evidence["agreement"],
@@ -248,6 +250,8 @@ def _figures(study: StudyFolder) -> dict[str, Figure]:
         recipes_figure(results),
         contrasts_figure(results) if results.contrasts else None,
         seeds_figure(results),
+        derived_figure(results),
+        derived_contrasts_figure(results),
         findings_figure(results, counts.labels, tested, share),
         groups_figure(results),
         levels_figure(results),

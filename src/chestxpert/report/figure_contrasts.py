@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from markupsafe import Markup
+
 from chestxpert.report.canvas import Canvas
 from chestxpert.report.contrast_tables import contrast_tables
 from chestxpert.report.figure import Figure, Key, two_widths
@@ -12,27 +14,12 @@ from chestxpert.report.rows import Frame, Mark, Panel, Row, draw_interval, draw_
 from chestxpert.report.scales import MINUS, UNDEFINED, Scale, domain, p_value, signed, tick_text
 
 _NUMBERS = 262.0
+SHOWN_KEYS = (Key("clear", "square", "difference shown"), Key("unclear", "square", "no difference shown"))
 
 
 def contrasts_figure(results: Results) -> Figure:
     """Forest plot of the contrasts, a block a metric; the best of each side against each other is tinted."""
-    order = {metric: place for place, metric in enumerate(METRICS)} | {results.primary: -1}
-    ordered = sorted(results.contrasts, key=lambda c: order.get(c.metric, len(order)))
-    rows, contrasts = _rows(ordered)
-    low, high = domain([0.0, *(value for c in ordered for value in (c.difference, c.low, c.high))])
-
-    def draw(frame: Frame) -> Canvas:
-        panel = Panel(
-            "", low, high, _mark(results, contrasts, frame), reference=0.0,
-            room=44 if frame.stacked else _NUMBERS, tick_words=_signed_tick,
-            sides=("second better", "first better"),
-        )  # fmt: skip
-        canvas = draw_rows(rows, [panel], frame)
-        if not frame.stacked:
-            canvas.text(frame.width - 64, 13, "difference [95 % interval]", "tick", "end")
-            canvas.text(frame.width, 13, "p, Holm", "tick", "end")
-        return canvas
-
+    ordered = by_metric(results, results.contrasts)
     return Figure(
         anchor="fig-contrasts",
         title="Which differences can be told from chance",
@@ -43,10 +30,36 @@ def contrasts_figure(results: Results) -> Figure:
             "is not the same as none. The tinted row sets the best hierarchical against the best flat recipe, "
             "both chosen on validation."
         ),
-        picture=two_widths(draw, _spoken(ordered), 26, 44, above=True),
+        picture=forest(results, ordered, ("second better", "first better")),
         tables=contrast_tables(ordered, results.comparison.get("margin")),
-        keys=[Key("clear", "square", "difference shown"), Key("unclear", "square", "no difference shown")],
+        keys=SHOWN_KEYS,
     )
+
+
+def by_metric(results: Results, contrasts: Sequence[Contrast]) -> list[Contrast]:
+    """The contrasts in the order of their metrics, the primary one first."""
+    order = {metric: place for place, metric in enumerate(METRICS)} | {results.primary: -1}
+    return sorted(contrasts, key=lambda c: order.get(c.metric, len(order)))
+
+
+def forest(results: Results, ordered: Sequence[Contrast], sides: tuple[str, str]) -> Markup:
+    """Forest plot, a block a metric; `sides` is what lies left and right of no difference."""
+    rows, contrasts = _rows(ordered)
+    low, high = domain([0.0, *(value for c in ordered for value in (c.difference, c.low, c.high))])
+
+    def draw(frame: Frame) -> Canvas:
+        panel = Panel(
+            "", low, high, _mark(results, contrasts, frame), reference=0.0,
+            room=44 if frame.stacked else _NUMBERS, tick_words=_signed_tick,
+            sides=sides,
+        )  # fmt: skip
+        canvas = draw_rows(rows, [panel], frame)
+        if not frame.stacked:
+            canvas.text(frame.width - 64, 13, "difference [95 % interval]", "tick", "end")
+            canvas.text(frame.width, 13, "p, Holm", "tick", "end")
+        return canvas
+
+    return two_widths(draw, _spoken(ordered), 26, 44, above=True)
 
 
 def _rows(ordered: Sequence[Contrast]) -> tuple[list[Row], list[Contrast | None]]:
@@ -58,9 +71,9 @@ def _rows(ordered: Sequence[Contrast]) -> tuple[list[Row], list[Contrast | None]
             metric = contrast.metric
             rows.append(Row(metric_name(metric), heading=True))
             contrasts.append(None)
-        rows.append(
-            Row(f"{contrast.a} {MINUS} {contrast.b}", strong=contrast.kind == "best", about=(contrast.a, contrast.b))
-        )
+        # A corrected line has its recipe's name in its own.
+        label = contrast.a if contrast.kind == "posthoc" else f"{contrast.a} {MINUS} {contrast.b}"
+        rows.append(Row(label, strong=contrast.kind == "best", about=(contrast.a, contrast.b)))
         contrasts.append(contrast)
     return rows, contrasts
 

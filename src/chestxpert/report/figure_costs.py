@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from chestxpert.report.canvas import Canvas
 from chestxpert.report.figure import SIDES, Figure, Table, two_widths
@@ -20,10 +20,10 @@ COSTS: dict[str, tuple[str, Callable[[float | None], str]]] = {
 
 def costs_figure(results: Results, frozen: Collection[str] = ()) -> Figure:
     """Bars of the four costs of every recipe; `frozen` names those that trained heads on stored features."""
-    names = results.recipes
+    names = [*results.recipes, *results.ensembles]
     rows = [Row(name, results.side(name)) for name in names]
     panels = [
-        Panel(title, 0.0, _top(results, key), _bars(results, key, words), room=62, ticks=False)
+        Panel(title, 0.0, _top(results, key), _bars(results, names, key, words), room=62, ticks=False)
         for key, (title, words) in COSTS.items()
     ]
     table = [[name, *(words(results.cost(name, key)) for key, (_, words) in COSTS.items())] for name in names]
@@ -33,8 +33,8 @@ def costs_figure(results: Results, frozen: Collection[str] = ()) -> Figure:
         title="What each recipe costs",
         caption=(
             f"Of one run, mean over seeds, as recorded on the machine named under 'Where this comes from'. "
-            f"{_seen(names, frozen)} Time an image is that of predicting. A cascade trains and asks one network a "
-            "decision."
+            f"{_seen(results.recipes, frozen)} Time an image is that of predicting. A cascade trains and asks one "
+            "network a decision." + (" An ensemble costs what its members cost together." if results.ensembles else "")
         ),
         picture=two_widths(lambda frame: draw_rows(rows, panels, frame), f"Costs: {spoken}.", 24),
         tables=[Table(["recipe", *(title.lower() for title, _ in COSTS.values())], table)],
@@ -58,12 +58,12 @@ def _seen(names: Collection[str], frozen: Collection[str]) -> str:
 
 
 def _top(results: Results, key: str) -> float:
-    return max((results.cost(name, key) or 0.0 for name in results.recipes), default=0.0) or 1.0
+    return max((results.cost(name, key) or 0.0 for name in [*results.recipes, *results.ensembles]), default=0.0) or 1.0
 
 
-def _bars(results: Results, key: str, words: Callable[[float | None], str]) -> Mark:
+def _bars(results: Results, names: Sequence[str], key: str, words: Callable[[float | None], str]) -> Mark:
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
-        name = results.recipes[index]
+        name = names[index]
         value = results.cost(name, key)
         x = scale(value or 0.0)
         canvas.rect(scale(0), y - 5.5, x - scale(0), 11, f"bar {results.side(name)}", tip=f"{name}: {words(value)}")

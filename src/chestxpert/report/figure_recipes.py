@@ -25,7 +25,8 @@ def recipes_figure(results: Results) -> Figure:
     """Flat against hierarchical: mean, interval and single seeds of every recipe on three metrics."""
     rows, names = _recipe_rows(results)
     metrics = _shown(results)
-    panels = [_metric_panel(results, metric, rows) for metric in metrics]
+    panels = [metric_panel(results, metric, rows, names, results.floor(metric)) for metric in metrics]
+    names = [name for name in names if name]
     name = "Every recipe with its 95 % interval: " + "; ".join(
         f"{recipe} {metric_name(metrics[0])} {results.metric(recipe, metrics[0]).words()}" for recipe in names
     )
@@ -63,19 +64,23 @@ def _recipe_rows(results: Results) -> tuple[list[Row], list[str]]:
         for name in members:
             rows.append(Row(name, side, strong=name in results.best))
             names.append(name)
-    return rows, [name for name in names if name]
+    return rows, names
 
 
-def _metric_panel(results: Results, metric: str, rows: Sequence[Row]) -> Panel:
-    names = [row.label for row in rows if not row.heading]
-    estimates = {name: results.metric(name, metric) for name in names}
-    points = [value for name in names for value in results.per_seed(name, metric)]
+def metric_panel(
+    results: Results, metric: str, rows: Sequence[Row], names: Sequence[str], floor: float | None = None
+) -> Panel:
+    """One metric of each row's line, with its interval and single seeds; `names` is '' for a heading.
+
+    `floor` is a value with a dotted line across all rows.
+    """
+    estimates = {name: results.metric(name, metric) for name in names if name}
+    points = [value for name in estimates for value in results.per_seed(name, metric)]
     ends = [value for e in estimates.values() for value in (e.mean, e.low, e.high)]
-    floor = results.floor(metric)
     low, high = domain([*ends, *points, floor], floor=0.0, ceiling=1.0)
 
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
-        name = rows[index].label
+        name = names[index]
         estimate, side = estimates[name], results.side(name)
         if estimate.mean is None:
             canvas.text(scale(low), y + 4, UNDEFINED, "tick")
@@ -91,15 +96,15 @@ def _metric_panel(results: Results, metric: str, rows: Sequence[Row]) -> Panel:
         )
 
     reference = results.metric(results.baseline, metric).mean if results.baseline in names else None
+    title = metric_name(metric).removesuffix(" (less is better)")  # a panel is narrow; captions say so
     lines = [] if floor is None else [(floor, "floor")]
-    return Panel(metric_name(metric), low, high, mark, reference=reference, room=36, lines=lines)
+    return Panel(title, low, high, mark, reference=reference, room=36, lines=lines)
 
 
 def metrics_table(results: Results) -> Table:
-    """Every metric of every recipe with its interval."""
-    known = [m for m in METRICS if any(results.metric(name, m).mean is not None for name in results.recipes)]
+    """Every metric of every recipe, and of what was made of it, with its interval."""
+    known = [m for m in METRICS if any(results.metric(name, m).mean is not None for name in results.lines)]
     rows = [
-        [name, ", ".join(map(str, results.seeds(name))), *(results.metric(name, m).words() for m in known)]
-        for name in results.recipes
+        [name, results.runs_words(name), *(results.metric(name, m).words() for m in known)] for name in results.lines
     ]
-    return Table(["recipe", "seeds", *(metric_name(m) for m in known)], rows, words=2)
+    return Table(["recipe", "runs", *(metric_name(m) for m in known)], rows, words=2)

@@ -148,14 +148,33 @@ def commands(study: StudyFolder) -> list[tuple[str, str]]:
     if copying:
         found.append((_COPY, copying))
     if recorded:
+        recorded = _with_posthoc(recorded, study.settings)
         again = "the whole study, as it was asked for; --out names a new folder, since none is overwritten"
         found.append((again, _into_new_folder(recorded)))
         resumed = recorded if "--resume" in _parsed(recorded) else f"{recorded} --resume"
         found.append(("go on with this folder where it stopped; trains only what is missing", resumed))
+    found += [
+        (f"the ensemble {name}, of stored predictions", _ensemble(study, name)) for name in study.results.ensembles
+    ]
     found.append(
         ("compare and draw again from the stored predictions, without training", f"chestxpert report {folder}")
     )
     return found
+
+
+def _with_posthoc(recorded: str, settings: Mapping[str, Any]) -> str:
+    """The recorded command, asking for the corrections that the study shows now: they may have been chosen later."""
+    words, chosen = _parsed(recorded), ",".join(settings.get("posthoc") or [])
+    if not chosen or any(word.partition("=")[0] == "--posthoc" for word in words):
+        return recorded
+    return f"{recorded} --posthoc {shlex.quote(chosen)}"
+
+
+def _ensemble(study: StudyFolder, name: str) -> str:
+    about = study.results.done(name)[0]
+    recipes = study.results.made_of(name)
+    words = ["chestxpert", "ensemble", str(study.folder), "--name", name, "--average", str(about["average"])]
+    return shlex.join([*words, "--recipes", *recipes])
 
 
 def prepare_command(settings: Mapping[str, Any]) -> str:

@@ -32,6 +32,9 @@ METRICS = {
 }
 """The metrics of a comparison in the order in which they are shown, with the words a reader sees."""
 
+DERIVED = ("posthoc", "ensemble")
+"""Kinds of lines, and of their contrasts, that were made of the stored predictions of others."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -159,7 +162,9 @@ class Results:
             )
         self.comparison = comparison
         self.verdict = str(comparison["verdict"])
-        self.contrasts = [_contrast(values) for values in comparison["contrasts"]]
+        every = [_contrast(values) for values in comparison["contrasts"]]
+        self.contrasts = [contrast for contrast in every if contrast.kind not in DERIVED]
+        self.derived_contrasts = [contrast for contrast in every if contrast.kind in DERIVED]
         self.primary = str(comparison.get("primary", "macro_ap"))
         self.baseline = str(comparison.get("baseline", "flat-basic"))
 
@@ -176,8 +181,35 @@ class Results:
 
     @property
     def recipes(self) -> list[str]:
-        """Recipe names, flat ones first, each kind in the order of the comparison."""
-        return sorted(self.comparison["recipes"], key=self.hierarchical)
+        """Names of the trained recipes, flat ones first, each kind in the order of the comparison."""
+        return sorted(self._of_kind(""), key=self.hierarchical)
+
+    @property
+    def ensembles(self) -> list[str]:
+        """Names of the ensembles of stored predictions."""
+        return self._of_kind("ensemble")
+
+    @property
+    def lines(self) -> list[str]:
+        """All there is: each recipe, then each ensemble, followed by what corrections made of it."""
+        corrected = self._of_kind("posthoc")
+        return [
+            name
+            for line in [*self.recipes, *self.ensembles]
+            for name in [line, *(other for other in corrected if self.made_of(other) == [line])]
+        ]
+
+    def _of_kind(self, kind: str) -> list[str]:
+        every: Mapping[str, Mapping[str, Any]] = self.comparison["recipes"]
+        return [name for name, values in every.items() if values.get("derived", {}).get("kind", "") == kind]
+
+    def made_of(self, name: str) -> list[str]:
+        """The lines that a derived one was made of; empty for a trained recipe."""
+        return list(self.recipe(name).get("derived", {}).get("of", ()))
+
+    def done(self, name: str) -> list[Mapping[str, Any]]:
+        """What was done to each run of a derived line, or of whom an ensemble was made."""
+        return list(self.recipe(name).get("derived", {}).get("runs", ()))
 
     def recipe(self, name: str) -> Mapping[str, Any]:
         """Everything the comparison holds on one recipe."""
@@ -185,8 +217,8 @@ class Results:
         return values
 
     def hierarchical(self, name: str) -> bool:
-        """Whether the recipe is a hierarchy."""
-        return bool(self.recipe(name)["architecture"] != "flat")
+        """Whether the recipe is a hierarchy, or the ensemble one."""
+        return self.recipe(name)["architecture"] not in ("flat", "mixed")
 
     def side(self, name: str) -> str:
         """Class name of the recipe's colour: ``flat`` or ``hier``."""
@@ -195,6 +227,13 @@ class Results:
     def seeds(self, name: str) -> list[int]:
         """Seeds of the recipe."""
         return list(self.recipe(name).get("seeds", []))
+
+    def runs_words(self, name: str) -> str:
+        """How many runs a line is the mean of, or an ensemble is made of: ``3``, ``3 in one``."""
+        origin = self.recipe(name).get("derived", {})
+        root = origin["of"][0] if origin.get("kind") == "posthoc" else name
+        members = self.done(root)[0].get("members", ()) if root in self.ensembles else ()
+        return f"{len(members)} in one" if members else str(len(self.seeds(name)))
 
     def metric(self, name: str, metric: str) -> Estimate:
         """One of the recipe's metrics over all findings."""

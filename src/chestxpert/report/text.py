@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chestxpert.report.results import Contrast, Results, metric_name
-from chestxpert.report.scales import UNDEFINED, p_value, signed
+from chestxpert.report.scales import UNDEFINED, decimal, p_value, signed
 
 _METRICS = ("macro_auroc", "macro_ap", "macro_f1")
+_DERIVED_METRICS = ("macro_auroc", "macro_ap", "macro_f1", "macro_f1_at_half", "brier")
 _WIDTH = 100
 
 
@@ -35,6 +36,8 @@ def summary_text(comparison: Mapping[str, Any]) -> str:
     parts = [_cohort_line(results), *_threshold_lines(results), "", *_recipe_lines(results)]
     if results.contrasts:
         parts += ["", *_contrast_lines(results)]
+    if len(results.lines) > len(results.recipes):
+        parts += ["", *_derived_lines(results)]
     if results.not_learnt_words:
         words = f"Not learnt, since no training image tells: {results.not_learnt_words}"
         parts += ["", *textwrap.wrap(words, _WIDTH)]
@@ -63,6 +66,24 @@ def _recipe_lines(results: Results) -> list[str]:
         rows.append([label, str(len(results.seeds(name))), *estimates])
     lines = _aligned(rows)
     return [*lines, "* best of its side, flat or hierarchical, chosen on validation"] if results.best else lines
+
+
+def _derived_lines(results: Results) -> list[str]:
+    """Each recipe again, and below it what was made of its stored predictions."""
+    shown = {
+        (contrast.a, contrast.metric): " >" if (contrast.difference or 0.0) > 0 else " <"
+        for contrast in results.derived_contrasts
+        if contrast.clear and len(results.made_of(contrast.a)) == 1
+    }
+    heads = [metric_name(metric).removesuffix(" (less is better)") for metric in _DERIVED_METRICS]
+    rows = [["made after training", "runs", *heads]]
+    for name in results.lines:
+        means = [
+            decimal(results.metric(name, metric).mean) + shown.get((name, metric), "") for metric in _DERIVED_METRICS
+        ]
+        rows.append([name, results.runs_words(name), *means])
+    legend = "> < higher, lower than the line it was made of: difference shown. Of the Brier score, less is better"
+    return [*_aligned(rows), legend]
 
 
 def _contrast_lines(results: Results) -> list[str]:

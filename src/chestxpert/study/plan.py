@@ -15,7 +15,7 @@ from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.errors import RunError, UsageError
 from chestxpert.evaluation.partitions import DEFAULT
 from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
-from chestxpert.recipe import STUDY_RECIPES, Recipe, load_recipe
+from chestxpert.recipe import STUDY_RECIPES, Posthoc, Recipe, load_recipe
 from chestxpert.taxonomy import Taxonomy
 
 PLAN = "study.yaml"
@@ -36,6 +36,8 @@ class StudyPlan:
     taxonomy : name or file of the tree that hierarchical metrics of all recipes are measured on; None chooses
     threshold : rule by which thresholds are chosen on validation (`chestxpert.evaluation.threshold_rules`)
     subgroups : what subgroups of the test images are made by (`chestxpert.evaluation.partitions`)
+    posthoc : corrections that the comparison shows each recipe with too; None is none in a new study, and in one that
+        is resumed those it has
     """
 
     dataset: Path
@@ -45,6 +47,7 @@ class StudyPlan:
     taxonomy: str | None = None
     threshold: str = str(F1)
     subgroups: tuple[str, ...] = DEFAULT
+    posthoc: tuple[Posthoc, ...] | None = None
 
     def __post_init__(self) -> None:
         names = [recipe.name for recipe in self.recipes]
@@ -88,6 +91,7 @@ class StudyPlan:
             "threshold": str(ThresholdRule.parse(self.threshold)),
             "subgroups": list(self.subgroups),
             "taxonomies": {name: tree.to_dict() for name, tree in self.trees(cohort).items()},
+            "posthoc": [posthoc.name for posthoc in self.posthoc or ()],
         }
 
 

@@ -82,6 +82,11 @@ def _open_study(
         stored = {"threshold": str(F1), "subgroups": list(DEFAULT)} | stored
         _check_same(stored, values, ("threshold", "subgroups"), out)
         _check_same(stored, values, ("recipes", "seeds", "cohort_fingerprint", "measured_on", "taxonomies"), out)
+        if plan.posthoc is not None and values["posthoc"] != stored.get("posthoc", []):
+            raise RunError(
+                f"{out} holds a study with other post-hoc corrections. Resume without --posthoc, and then change them "
+                f"with 'chestxpert report {out} --posthoc NAME', which trains nothing."
+            )
     kits: Kits = {}
     for recipe in plan.recipes:
         key = NetworkKit.shared_key(recipe)

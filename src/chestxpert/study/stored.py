@@ -15,13 +15,15 @@ from chestxpert.errors import RunError
 from chestxpert.evaluation.bootstrap import DRAWS
 from chestxpert.evaluation.comparison import RunResult, compare_runs
 from chestxpert.evaluation.partitions import DEFAULT, partitions
+from chestxpert.evaluation.posthoc.lines import with_posthoc
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
-from chestxpert.files import write_json
+from chestxpert.files import write_json, write_text
 from chestxpert.progress import SILENT, Progress
-from chestxpert.recipe import Recipe, parse_recipe
+from chestxpert.recipe import Posthoc, Recipe, parse_recipe
+from chestxpert.study.ensemble import read_ensembles
 from chestxpert.study.other_labels import stored_other_labels
-from chestxpert.study.plan import COHORT, COMPARISON, read_plan, run_folder
+from chestxpert.study.plan import COHORT, COMPARISON, PLAN, read_plan, run_folder
 from chestxpert.taxonomy import Taxonomy
 from chestxpert.training.folder import COST, EVALUATION, PREDICTIONS, is_complete
 
@@ -53,18 +55,24 @@ def write_comparison(
     *,
     draws: int = DRAWS,
     margin: float | None = None,
+    posthoc: Sequence[Posthoc] | None = None,
     progress: Progress = SILENT,
     threshold: str | None = None,
     subgroups: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Compare the stored predictions of a study and write its `comparison.json`; returns what it holds.
 
+    Beside the recipes stand the study's ensembles, and all of these once more with each post-hoc correction.
+
     Parameters
     ----------
     study : Path
     draws : int
+        Bootstrap draws over test patients.
     margin : float, optional
         Largest difference that would not matter, for a test of equivalence.
+    posthoc : sequence of Posthoc, optional
+        Corrections to show from now on, noted in study.yaml; by default those that it names.
     progress : Progress
     threshold : str, optional
         Rule by which thresholds are chosen on validation; by default the study's own.
@@ -72,33 +80,44 @@ def write_comparison(
         What subgroups are made by; by default the study's own.
     """
     plan = read_plan(study)
-    cohort = Cohort.load(study / COHORT)
-    if cohort.fingerprint != plan["cohort_fingerprint"]:
-        raise RunError(
-            f"{study / COHORT} is not the cohort that this study was run on ({cohort.fingerprint}, but study.yaml says "
-            f"{plan['cohort_fingerprint']}). Put the right one back."
-        )
-    tree = _measured_on(plan, cohort)
-    progress.note(f"comparing on {draws} bootstrap draws over patients")
+    cohort = read_cohort(study, plan)
+    lines = {**read_runs(study), **read_ensembles(study)}
+    chosen = [Posthoc.parse(name) for name in plan.get("posthoc", [])] if posthoc is None else list(posthoc)
     # Studies of versions that had one rule alone did not store it.
     rule = ThresholdRule.parse(threshold or plan.get("threshold", str(F1)))
     columns = tuple(subgroups or plan.get("subgroups", DEFAULT))
     partitions(cohort, cohort.rows("test"), columns)  # raises for what there is not, before the long part
+    lines = with_posthoc(lines, cohort, chosen)
+    progress.note(f"comparing on {draws} bootstrap draws over patients")
     comparison = compare_runs(
-        read_runs(study),
+        lines,
         cohort,
-        tree,
+        measured_on(plan, cohort),
         draws=draws,
         margin=margin,
         rule=rule,
         subgroups=columns,
         other=stored_other_labels(study),
     )
+    if posthoc is not None:
+        names = [correction.name for correction in chosen]
+        write_text(study / PLAN, yaml.safe_dump({**plan, "posthoc": names}, sort_keys=False, width=100))
     write_json(study / COMPARISON, comparison)
     return comparison
 
 
-def _measured_on(plan: dict[str, Any], cohort: Cohort) -> Taxonomy:
+def read_cohort(study: Path, plan: dict[str, Any]) -> Cohort:
+    """The cohort that a study was run on; RunError if the one in its folder is another."""
+    cohort = Cohort.load(study / COHORT)
+    if cohort.fingerprint != plan["cohort_fingerprint"]:
+        raise RunError(
+            f"{study / COHORT} is not the cohort that this study was run on ({cohort.fingerprint}, but study.yaml says "
+            f"{plan['cohort_fingerprint']}). Put the right one back."
+        )
+    return cohort
+
+
+def measured_on(plan: dict[str, Any], cohort: Cohort) -> Taxonomy:
     """The tree that the study's recipes are measured on, as stored: its file may have changed or gone since."""
     if "taxonomies" in plan:
         return Taxonomy.from_dict(plan["taxonomies"][plan["measured_on"]])

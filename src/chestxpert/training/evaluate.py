@@ -15,7 +15,9 @@ from chestxpert.evaluation.elsewhere import Seen, measure, why_not_shared
 from chestxpert.evaluation.run_metrics import plain
 from chestxpert.files import removed_if_left_empty, write_json
 from chestxpert.progress import SILENT, Progress
+from chestxpert.recipe import Posthoc
 from chestxpert.training.apply import predict
+from chestxpert.training.corrected import at_hand, corrected_elsewhere
 from chestxpert.training.folder import EVALUATION, PREDICTIONS
 from chestxpert.training.leak import Overlap, overlap
 from chestxpert.training.stored_run import OwnData, StoredRun, own_data, read_run
@@ -33,6 +35,7 @@ def evaluate_elsewhere(
     split: str = "test",
     draws: int = DRAWS,
     run_data: Path | None = None,
+    posthoc: Posthoc | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Predict the images of a data set with a finished run, and measure the findings that both share.
@@ -54,6 +57,8 @@ def evaluate_elsewhere(
         Bootstrap draws over patients.
     run_data : Path, optional
         The dataset folder that the run learnt from, if it has moved.
+    posthoc : Posthoc, optional
+        A correction to apply first, fitted on the run's own data; thresholds are chosen there anew.
     progress : Progress
 
     Returns
@@ -73,14 +78,20 @@ def evaluate_elsewhere(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError(f"{out} exists already and is never overwritten. Choose another --out.")
     own = own_data(run, run_data, data)
+    fitted_on = None if posthoc is None else at_hand(own, posthoc)
     common = overlap(run, own, dataset.cohort, dataset.info)
     rows = _rows(dataset, split, common)
     out.mkdir(parents=True, exist_ok=True)
     with removed_if_left_empty(out):
         predictions = predict(run, dataset, _predicted(run, dataset, rows), progress)
+        fitted = None
+        if posthoc is not None and fitted_on is not None:
+            images = dataset.cohort.image_ids[rows].tolist()
+            run, predictions, fitted = corrected_elsewhere(run, fitted_on, predictions, images, posthoc)
         progress.note(f"measuring on {draws} bootstrap draws over patients")
         seen = Seen.of(predictions, dataset.cohort, rows)
         result = plain(_result(run, dataset, seen, own, common, split, draws) | {"folder": str(out)})
+        result |= {} if fitted is None else {"posthoc": plain(fitted)}
         predictions.save(out / PREDICTIONS)
         write_json(out / EVALUATION, result)
     return dict(result)

@@ -10,6 +10,8 @@ METRICS = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
 PREDICTIONS = "predictions.parquet"
 COST = "cost.json"
+ENSEMBLE = "ensemble.json"
+"""Of a folder that is no run, but made of several: how, and of whom."""
 EVALUATION = "evaluation.json"
 """Written last: a run that has it is complete."""
 

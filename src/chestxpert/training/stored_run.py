@@ -15,7 +15,7 @@ from chestxpert.labels import LabelSpace
 from chestxpert.prepare import COHORT, INFO
 from chestxpert.recipe import Recipe, load_recipe
 from chestxpert.taxonomy import Taxonomy, taxonomy
-from chestxpert.training.folder import ENVIRONMENT, EVALUATION, PREDICTIONS, RECIPE, is_complete
+from chestxpert.training.folder import ENSEMBLE, ENVIRONMENT, EVALUATION, PREDICTIONS, RECIPE, is_complete
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +74,10 @@ def read_run(folder: Path) -> StoredRun:
         raise RunError(
             f"{folder} holds no finished run: it has no {EVALUATION}. Name a run folder (of 'chestxpert train', or "
             "STUDY/runs/RECIPE/seed-N of 'chestxpert compare')."
+        )
+    if (folder / ENSEMBLE).is_file():
+        raise RunError(
+            f"{folder} is an ensemble, which has no networks of its own. Name one of the runs it was made of."
         )
     try:
         environment, evaluation = (
