@@ -35,7 +35,7 @@ import numpy as np
 from PIL import Image
 
 from chestxpert.dataset import prepare
-from chestxpert.pixels.pool import available_cores
+from chestxpert.processes import available_cores
 from chestxpert.simulator import simulate
 
 NIH_IMAGES = 112_120

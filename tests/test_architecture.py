@@ -25,7 +25,7 @@ LEVELS = [
     {"recipe", "taxonomy"},
     {"strict_yaml"},
     {"labels"},
-    {"files", "folders", "progress", "streams"},
+    {"files", "folders", "processes", "progress", "streams"},
     {"errors", "__init__"},
 ]
 LEVEL = {room: depth for depth, rooms in enumerate(LEVELS) for room in rooms}

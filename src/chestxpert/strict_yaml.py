@@ -8,7 +8,7 @@ import math
 import re
 import reprlib
 import types
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
@@ -76,17 +76,22 @@ def _plain(value: Any) -> Any:
 def build(kind: type[T], values: Any, where: str) -> T:
     """An instance of the dataclass `kind` from plain `values`, each checked against its annotation."""
     if not isinstance(values, dict):
-        raise RecipeError(f"{where}: expected keys and values, but got {values!r}.")
+        choice = isinstance(values, str) and any(item.name == "kind" for item in dataclasses.fields(kind))  # type: ignore[arg-type]
+        hint = f" Did you mean 'kind: {values}' below it?" if choice else ""
+        raise RecipeError(f"{where}: expected keys and values, but got {_SHORT.repr(values)}.{hint}")
     if gather := getattr(kind, "gather", None):  # a class whose keys in YAML are not its fields
         try:
             values = gather(values)
         except RecipeError as error:
             raise RecipeError(f"{where}: {error}") from None
-    hints = {item.name: get_type_hints(kind)[item.name] for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    known = get_type_hints(kind)
+    hints = {item.name: known[item.name] for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in values:
         if key not in hints:
-            near = difflib.get_close_matches(str(key), hints, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else f" The keys are: {', '.join(hints)}."
+            near = [path for path in _paths(kind) if path.rpartition(".")[2] == key]
+            near = near or difflib.get_close_matches(str(key), hints, n=1)
+            meant = " or ".join(f"'{path}'" for path in near)
+            hint = f" Did you mean {meant}?" if near else f" The keys are: {', '.join(hints)}."
             raise RecipeError(f"{where}: unknown key '{key}'.{hint}")
     for item in dataclasses.fields(kind):  # type: ignore[arg-type]  # every caller passes a dataclass
         required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
@@ -97,6 +102,19 @@ def build(kind: type[T], values: Any, where: str) -> T:
         return kind(**converted)
     except RecipeError as error:
         raise RecipeError(f"{where}: {error}") from None
+
+
+def _paths(kind: Any, above: str = "") -> Iterator[str]:
+    """Dotted keys of a dataclass at every depth, but for those below keys of the user's own."""
+    hints = get_type_hints(kind)
+    for item in dataclasses.fields(kind):
+        hint = hints[item.name]
+        yield above + item.name
+        if get_origin(hint) is Mapping:
+            continue
+        for inner in (part for part in (hint, *get_args(hint)) if dataclasses.is_dataclass(part)):
+            yield from _paths(inner, f"{above}{item.name}.")
+            yield from (f"{above}{item.name}.{name}" for name in getattr(inner, "setting_names", dict)())
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:

@@ -87,7 +87,7 @@ def broken(room: Path, data: Path) -> tuple[Path, int, str, str]:
 def without_times(study: Path) -> dict[str, Any]:
     comparison: dict[str, Any] = json.loads((study / "comparison.json").read_text(encoding="utf-8"))
     for recipe in comparison["recipes"].values():
-        for key in ("train_seconds", "ms_per_image"):
+        for key in ("train_seconds", "ms_per_image", "early_exit_ms_per_image"):
             del recipe["cost"][key]
     return comparison
 

@@ -41,10 +41,19 @@ def test_help_is_worth_reading_and_loads_nothing_heavy(command: list[str]) -> No
     assert max(map(len, ended.stdout.splitlines())) <= 120
 
 
-def test_the_list_of_recipes_loads_no_network_library() -> None:
-    ended = subprocess.run([sys.executable, "-c", PROBE, "recipes"], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ([], "flat-basic one network, one logit a finding"),
+        (["--methods"], "asymmetric (asl) ASL: easy negatives"),
+        (["flat-focal"], "It differs from flat-basic in loss.kind: focal (flat-basic: bce)"),
+    ],
+    ids=["list", "methods", "one"],
+)
+def test_the_list_of_recipes_loads_no_network_library(words: list[str], found: str) -> None:
+    ended = subprocess.run([sys.executable, "-c", PROBE, "recipes", *words], capture_output=True, text=True, check=True)
     assert not HEAVY & set(json.loads(ended.stderr)["modules"])
-    assert "flat-basic one network, one logit a finding" in " ".join(ended.stdout.split())
+    assert found in " ".join(ended.stdout.split())
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +87,9 @@ def test_half_a_command_prints_help_and_is_wrong_use(command: list[str], capsys:
         ("compare --data x --out y --seeds 0", "is at least 1, but got 0"),
         ("compare --data x --out y --seeds two", "takes a whole number, but got 'two'"),
         ("compare --data x --out y surplus", "'surplus' is not understood"),
+        ("compare --data x --out y --sweeps a=1", "Did you mean '--sweep'?"),
         ("train --data x --out y", "required: RECIPE"),
+        ("recipes flat-basic --methods", "not allowed with argument NAME"),
         ("agree studies/first", "required: SOURCE"),
         ("agree s t --format nhi", "Did you mean 'nih'?"),
         ("ensemble s --average prob", "Did you mean 'probs'?"),
@@ -105,6 +116,29 @@ def test_several_recipes_go_to_one_option_and_overrides_add_up() -> None:
     assert (arguments.data, arguments.out, arguments.seeds) == (Path("d"), Path("o"), 3)
 
 
+def test_sweeps_add_up() -> None:
+    arguments = parse("compare --data d --out o --sweep loss.kind=bce,focal --recipes a --sweep size=64,128")
+    assert arguments.sweeps == ["loss.kind=bce,focal", "size=64,128"]
+    assert parse("compare --data d --out o").sweeps == []
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("compare --data x --out y --set loss.gama=2", "flat-basic: loss: unknown key 'gama'"),
+        ("compare --data x --out y --recipes flta-*", "No recipe matches 'flta-*'"),
+        ("compare --data x --out y --sweep lr=1,2", "Did you mean 'optimizer.lr'?"),
+        ("train flat-* --data x --out y", "There is no recipe 'flat-*'"),
+        ("recipes flat-bsic", "Did you mean 'flat-basic'?"),
+    ],
+)
+def test_recipes_that_cannot_be_meant_are_wrong_use(line: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line.split()) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert words in told.err
+
+
 def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
     from chestxpert.copies import oversample_to_disk
     from chestxpert.dataset import prepare
@@ -119,7 +153,7 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
         ("data simulate --out o", simulate, 7),
         ("data prepare s --out o", prepare, 11),
         ("data oversample d --out o", oversample_to_disk, 7),
-        ("compare --data d --out o", run_study, 3),
+        ("compare --data d --out o --workers 1", run_study, 4),
         ("report s", write_comparison, 5),
         ("data report d", build_data_report, 4),
     ]:

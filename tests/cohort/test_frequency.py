@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chestxpert.cohort.frequency import GROUPS, frequency_groups
+from chestxpert.cohort.frequency import GROUPS, frequency_groups, training_groups
+from chestxpert.cohort.table import Cohort, make_table
 from chestxpert.errors import UsageError
+from chestxpert.labels import NIH15
 
 # Images of NIH's train_val with each finding, of 86,524.
 NIH_TRAIN_VAL = {
@@ -72,3 +75,19 @@ def test_no_finding_of_the_tables_is_missing_here(nih_tables: Path) -> None:
     train_val = set(pd.read_csv(nih_tables / "train_val_list.txt.gz", header=None)[0])
     cells = table.loc[table["Image Index"].isin(train_val), "Finding Labels"]
     assert cells.str.split("|").explode().value_counts().to_dict() == NIH_TRAIN_VAL
+
+
+def test_groups_of_a_cohort_count_original_training_images_alone() -> None:
+    """Of 100 training images: Effusion on 11, Mass on 10, Hernia on none; copies and test images would change that."""
+    names = [f"{number}.png" for number in range(100)]
+    labels = np.zeros((160, len(NIH15)), dtype=bool)
+    labels[:11, NIH15.index("Effusion")] = labels[11:21, NIH15.index("Mass")] = True
+    labels[100:, NIH15.index("Hernia")] = True  # 30 copies and 30 test images
+    labels[:, NIH15.index("No Finding")] = ~labels.any(axis=1)
+    ids = [*names, *(f"copy-{number}.png" for number in range(30)), *(f"test-{number}.png" for number in range(30))]
+    table = make_table(
+        ids, ids, labels, NIH15, split=["train"] * 130 + ["test"] * 30, origin=[""] * 100 + ["99.png"] * 30 + [""] * 30
+    )
+    groups = training_groups(Cohort(table, NIH15))
+    assert list(groups) == list(NIH15.findings)
+    assert (groups["Effusion"], groups["Mass"], groups["Hernia"]) == ("head", "medium", "tail")

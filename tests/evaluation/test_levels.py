@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -213,3 +213,24 @@ def test_a_tree_without_inner_nodes_has_one_level() -> None:
     assert [values["ap"].shape for values in level_values(per_label, own, tree)] == [(4, 2)]
     assert inner.measured()["auroc"].shape == (0,)
     assert inner.counts() == {}
+
+
+def test_the_probability_of_a_set_does_not_depend_on_the_order_of_a_set(
+    cohort: Cohort, make_predictions: MakePredictions
+) -> None:
+    """Processes iterate over one set in different orders, and a sum of floats in another order ends differently."""
+    made = make_predictions(cohort)
+    probs, given = made.align(cohort, "test")
+
+    class Backwards(set[str]):
+        def __iter__(self) -> Iterator[str]:
+            return iter(sorted(super().__iter__(), reverse=True))
+
+    class Forwards(set[str]):
+        def __iter__(self) -> Iterator[str]:
+            return iter(sorted(super().__iter__()))
+
+    some = NIH15.findings[:9]
+    np.testing.assert_array_equal(
+        any_of(Forwards(some), probs, given, made), any_of(Backwards(some), probs, given, made)
+    )

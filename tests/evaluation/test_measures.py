@@ -27,7 +27,7 @@ def scored(cohort: Cohort, tree: Taxonomy, make_predictions: MakePredictions) ->
 def repeated(scored: Scored, rows: np.ndarray) -> Scored:
     assert scored.routed is not None
     arrays = (scored.truth, scored.probs, scored.decisions, scored.decisions_at_half, scored.routed)
-    return Scored(scored.taxonomy, *(array[rows] for array in arrays))
+    return Scored(scored.taxonomy, *(array[rows] for array in arrays), groups=scored.groups)
 
 
 def test_every_drawn_metric_equals_the_plain_one_on_repeated_rows(cohort: Cohort, scored: Scored) -> None:
@@ -62,10 +62,33 @@ def test_drawn_decision_metrics_equal_scikit_learn_with_weights(cohort: Cohort, 
 def test_macro_is_over_all_labels_and_findings_leave_no_finding_out(scored: Scored) -> None:
     measured = point_metrics(scored)
     column = NIH15.index("No Finding")
-    for name in ("auroc", "ap"):
+    for name in ("auroc", "ap", "f1"):
         values = measured.per_label[name]
         assert measured.overall[f"macro_{name}"] == pytest.approx(np.nanmean(values))
         assert measured.overall[f"macro_{name}_findings"] == pytest.approx(np.nanmean(np.delete(values, column)))
+
+
+def test_groups_are_means_over_the_findings_that_training_shows_that_often(cohort: Cohort, scored: Scored) -> None:
+    shares = {name: count / len(cohort.rows("train")) for name, count in cohort.counts("train").items()}
+    ap = dict(zip(NIH15.labels, point_metrics(scored).per_label["ap"], strict=True))
+    head = [ap[name] for name in NIH15.findings if shares[name] > 0.10]
+    medium = [ap[name] for name in NIH15.findings if 0.01 <= shares[name] <= 0.10]
+    assert head
+    assert len(head) + len(medium) == 14  # so there is no tail
+    overall = point_metrics(scored).overall
+    assert overall["macro_ap_head"] == pytest.approx(np.nanmean(head))
+    assert overall["macro_ap_medium"] == pytest.approx(np.nanmean(medium))
+    assert np.isnan(overall["macro_ap_tail"])
+
+
+def test_a_group_is_averaged_in_every_draw_too(cohort: Cohort, scored: Scored) -> None:
+    draws = PatientDraws.draw(cohort.patients[cohort.rows("test")], 8, 2)
+    rare = replace(scored, groups={"Hernia": "tail", "Fibrosis": "tail", "Mass": "head"})
+    drawn = drawn_metrics(rare, draws)
+    columns = [NIH15.index("Hernia"), NIH15.index("Fibrosis")]
+    np.testing.assert_allclose(drawn.overall["macro_ap_tail"], np.nanmean(drawn.per_label["ap"][:, columns], axis=1))
+    np.testing.assert_array_equal(drawn.overall["macro_ap_head"], drawn.per_label["ap"][:, NIH15.index("Mass")])
+    assert np.isnan(drawn.overall["macro_ap_medium"]).all()
 
 
 def test_one_half_is_reported_beside_the_validation_thresholds(scored: Scored) -> None:

@@ -10,6 +10,7 @@ from chestxpert.labels import NIH15
 from chestxpert.recipe import (
     LOSSES,
     STUDY_RECIPES,
+    DecisionSettings,
     Draw,
     Head,
     Loss,
@@ -17,7 +18,9 @@ from chestxpert.recipe import (
     Oversample,
     Routing,
     Sampling,
+    Stage,
     Thin,
+    Tta,
     builtin_recipes,
     head_comment,
     load_recipe,
@@ -55,7 +58,8 @@ def test_each_recipe_is_valid_and_headed_by_what_it_is_and_its_command(name: str
     path = builtin_recipes()[name]
     recipe = load_recipe(name)
     assert recipe.name == name
-    assert (recipe.backbone, recipe.weights, recipe.freeze) == ("auto", "imagenet", False)
+    backbone = "resnet152" if name == "hierarchical-cascade-depths" else "auto"
+    assert (recipe.backbone, recipe.weights, recipe.freeze) == (backbone, "imagenet", False)
     assert recipe.head == Head((512, 256), (0.4, 0.4))
     head = path.read_text(encoding="utf-8").split("\nname:")[0]
     assert all(line.startswith("#") for line in head.splitlines())
@@ -116,6 +120,33 @@ def test_other_trees_and_routings_differ_from_hierarchical_shared_by_that_alone(
         assert load_recipe(name) == replace(shared, name=name, **change)  # type: ignore[arg-type]
 
 
+def test_recipes_with_a_second_stage_take_as_many_epochs_as_those_without() -> None:
+    basic, shared = load_recipe("flat-basic"), load_recipe("hierarchical-shared")
+    crt = Stage("crt", {"epochs": 4, "rate": 1.0})
+    assert load_recipe("flat-crt") == replace(basic, name="flat-crt", epochs=8, stage=crt)
+    assert load_recipe("flat-tau-norm") == replace(basic, name="flat-tau-norm", stage=Stage("tau-norm", {"bias": 1.0}))
+    unconditional = Stage("unconditional", {"epochs": 4, "rate": 0.1})
+    assert load_recipe("hierarchical-unconditional") == replace(
+        shared, name="hierarchical-unconditional", epochs=8, stage=unconditional
+    )
+    for name in builtin_recipes():
+        recipe = load_recipe(name)
+        assert recipe.epochs + recipe.stage.epochs == basic.epochs, name
+
+
+def test_decisions_are_all_that_their_recipes_change_in_the_cascade() -> None:
+    cascade = load_recipe("hierarchical-cascade")
+    balanced = {"C": DecisionSettings(sampling=Sampling(draw=Draw("class-balanced")))}
+    assert load_recipe("hierarchical-cascade-balanced") == replace(
+        cascade, name="hierarchical-cascade-balanced", decisions=balanced
+    )
+    depths = load_recipe("hierarchical-cascade-depths")
+    assert depths == replace(
+        cascade, name=depths.name, backbone="resnet152", decisions={"C": DecisionSettings(backbone="resnet101")}
+    )
+    assert [depths.network(name).backbone for name in "ABC"] == ["resnet152", "resnet152", "resnet101"]
+
+
 def test_recipes_are_found_where_a_wheel_puts_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # An installed package has them inside itself, a checkout beside src; pyproject.toml names the place.
     settings = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
@@ -126,3 +157,8 @@ def test_recipes_are_found_where_a_wheel_puts_them(tmp_path: Path, monkeypatch: 
     (inside / "only.yaml").write_text(MINIMAL, encoding="utf-8")
     monkeypatch.setattr("chestxpert.recipe.files.__file__", str(tmp_path / "chestxpert" / "recipe" / "files.py"))
     assert list(builtin_recipes()) == ["only"]
+
+
+def test_recipes_that_average_views_differ_by_that_alone() -> None:
+    for name, base in {"flat-tta": "flat-basic", "hierarchical-shared-tta": "hierarchical-shared"}.items():
+        assert load_recipe(name) == replace(load_recipe(base), name=name, tta=Tta(4))

@@ -1,8 +1,8 @@
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import get_args, get_origin, get_type_hints
 
 import pytest
 import yaml
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from chestxpert.errors import RecipeError, UsageError
 from chestxpert.labels import NIH15
 from chestxpert.recipe import (
+    DRAWS,
     LOSSES,
     Augment,
     Head,
@@ -21,6 +22,8 @@ from chestxpert.recipe import (
     Recipe,
     Routing,
     Sampling,
+    Stage,
+    StageDraw,
     Thin,
     head_comment,
     load_recipe,
@@ -61,6 +64,14 @@ recipes = st.builds(
     | st.builds(Loss, pos_weight=st.just("effective"), beta=st.floats(0, 0.999), deferred=shares),
     augment=st.builds(Augment, rotate=st.floats(0, 45), hflip=st.booleans()),
     optimizer=st.builds(Optimizer, lr=st.floats(1e-12, 1), weight_decay=st.floats(0, 1)),
+    stage=st.builds(Stage, kind=st.just("tau-norm"), tau=st.none() | st.floats(0, 2))
+    | st.builds(Stage)
+    | st.builds(
+        Stage,
+        kind=st.just("crt"),
+        settings=st.fixed_dictionaries({"epochs": st.integers(1, 50).map(float), "rate": st.floats(0.01, 9)}),
+        draw=st.none() | st.builds(StageDraw, kind=st.sampled_from(sorted(DRAWS))),
+    ),
     routing=st.builds(Routing, temperature=st.sampled_from(["none", "fit"]))
     | st.builds(Routing, kind=st.just("gated"), settings=st.fixed_dictionaries({"alpha": st.floats(0.01, 9)})),
 )
@@ -161,6 +172,25 @@ def test_a_wrong_override_is_named(override: str, words: str) -> None:
         ("routing.alpha=2", r"unknown key 'alpha'.*It belongs to routing\.kind gated"),
         ("routing={kind: gated, alpha: 0}", "alpha is a number above 0"),
         ("routing.temperature=fitt", "one of none, fit"),
+        (
+            "stage.kind=ctr",
+            r"stage\.kind is one of none, crt, tau-norm, unconditional, but got 'ctr'\. Did you mean 'crt'",
+        ),
+        ("stage.kind=mine.py:stage", "one of none, crt"),
+        ("stage={kind: crt, epochs: 2.5}", "stage.epochs is a whole number, but got 2.5"),
+        ("stage={kind: crt, epochs: 0}", "stage.epochs is 1 to 10000"),
+        ("stage={kind: crt, rate: 0}", "stage.rate is at least 1e-06"),
+        ("stage.epochs=3", r"stage\.kind 'none' takes no settings.*It belongs to stage\.kind crt and unconditional"),
+        ("stage={kind: crt, draw: {kind: instanse}}", "stage: draw: .*Did you mean 'instance'"),
+        (
+            "stage={kind: tau-norm, draw: {kind: instance}}",
+            "draws the rows of crt and of unconditional, but got 'tau-norm'",
+        ),
+        ("stage={kind: crt, tau: 1}", "stage.tau belongs to stage.kind tau-norm, but got 'crt'"),
+        ("stage={kind: tau-norm, tau: 2.1}", "stage.tau is an exponent of 0 to 2"),
+        ("stage={kind: tau-norm, bias: 2}", "stage.bias is 0 to 1"),
+        ("stage={kind: tau-norm, bias: 0}", "with stage.bias 0, stage.tau is a number, but got None"),
+        ("stage.kind=unconditional", "architecture: shared.*a flat network has no path, but got 'flat'"),
         ("precision=half", "one of auto, float32, bfloat16"),
     ],
 )
@@ -234,7 +264,7 @@ def keys_of(kind: type, prefix: str = "") -> Iterator[str]:
     for name in (item.name for item in fields(kind) if item.name != "settings"):
         hint = get_type_hints(kind)[name]
         inner = [part for part in (hint, *get_args(hint)) if is_dataclass(part)]
-        if inner:
+        if inner and get_origin(hint) is not Mapping:  # below a name, the same keys once more
             yield from keys_of(inner[0], f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"
@@ -245,3 +275,16 @@ def test_the_documentation_explains_every_key_and_no_other() -> None:
     rows = [line for line in page.partition("## Every key")[2].splitlines() if line.startswith("| `")]
     explained = [key for row in rows for key in re.findall(r"`([a-z_.]+)`", row.split("|")[1])]
     assert sorted(explained) == sorted(keys_of(Recipe))
+
+
+def test_only_a_shared_network_has_whole_paths_to_train_on() -> None:
+    stage = "stage.kind=unconditional"
+    assert load_recipe("hierarchical-shared", [stage]).stage.epochs == 4
+    with pytest.raises(RecipeError, match=r"A cascade's networks are trained one after the other.*but got 'cascade'"):
+        load_recipe("hierarchical-cascade", [stage])
+
+
+def test_a_recipe_stored_before_there_were_stages_has_none() -> None:
+    values = load_recipe("flat-basic").to_dict()
+    del values["stage"]
+    assert parse_recipe(yaml.safe_dump(values)) == load_recipe("flat-basic")

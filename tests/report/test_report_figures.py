@@ -234,3 +234,27 @@ def test_the_long_tail_is_a_share_of_the_images_that_tell() -> None:
         ["Mass"], counts, {split: {"Mass": 100} for split in counts}, dict.fromkeys(counts, 100)
     )
     assert "unknown" not in f"{whole.caption} {whole.tables[0].head} {whole.picture}"
+
+
+def test_a_second_stage_is_parted_from_the_first_and_its_best_epoch_is_what_was_kept(study: StudyFolder) -> None:
+    first = [
+        {"network": "flat", "epoch": e, "train_loss": 0.5, "val_loss": 0.4, "val_macro_ap": 0.1 * e} for e in (1, 2)
+    ]
+    after = [
+        {"network": "flat", "epoch": e, "train_loss": 0.9, "val_loss": 0.8, "val_macro_ap": v, "stage": "crt"}
+        for e, v in ((3, 0.15), (4, 0.05))
+    ]
+    only = {**study.results.comparison, "recipes": {"flat-basic": study.results.recipe("flat-basic")}}
+    figure = learning_figure(Results(only), {"flat-basic": {0: [*first, *after]}})
+    assert [row[-3:] for row in figure.tables[0].rows] == [["4", "3", "0.150"]]  # not epoch 2, which scored 0.200
+    (plot,) = _drawings(figure)
+    marks = [float(node.get("cx", "nan")) for node in plot.iter("circle") if "dot" in node.get("class", "")]
+    (begin,) = {float(node.get("x1", "nan")) for node in plot.iter("line") if node.get("class") == "reference"}
+    assert len(marks) == 2
+    assert marks[0] < begin < marks[1]
+    assert sum("curve" in node.get("class", "") for node in plot.iter("path")) == 6  # no line joins the stages
+    assert "a second stage begins" in [key.words for key in figure.keys]
+    assert "upright line" in figure.caption
+    plain = learning_figure(Results(only), {"flat-basic": {0: first}})
+    assert "upright line" not in plain.caption
+    assert "reference" not in plain.picture

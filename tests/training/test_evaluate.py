@@ -34,6 +34,9 @@ RUNS = {
     "hierarchical-shared": FROZEN,
     "hierarchical-cascade": FROZEN,
     "hierarchical-gated": (*FROZEN, "taxonomy=majority-2", "routing.temperature=fit"),
+    "flat-crt": ("freeze=false", "epochs=1", "stage.epochs=1"),
+    "flat-tau-norm": FROZEN,
+    "hierarchical-unconditional": (*FROZEN, "stage.epochs=1"),
     "flat-aucm": (*FROZEN, "sampling.draw.kind=ml-ros", "sampling.mix.kind=balanced-mixup", "routing.temperature=fit"),
 }
 

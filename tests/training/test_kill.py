@@ -11,7 +11,7 @@ import pytest
 
 from chestxpert.dataset import Dataset
 from chestxpert.evaluation.predictions import Predictions
-from chestxpert.recipe import Recipe
+from chestxpert.recipe import Head, Recipe, Stage
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.run import is_complete, train_run
 
@@ -91,6 +91,34 @@ def test_a_run_killed_in_any_rename_resumes_to_the_same_predictions(
     expected, got = (Predictions.load(run / "predictions.parquet").frame for run in (unbroken.folder, out))
     pd.testing.assert_frame_equal(got, expected, check_exact=True)
     assert lines(out) == lines(unbroken.folder)
+
+
+@pytest.mark.parametrize("kind", ["crt", "unconditional", "tau-norm"])
+def test_a_run_killed_between_its_stages_or_in_the_second_ends_with_the_same_bytes(
+    kind: str, tiny_dataset: Dataset, tiny_kit: NetworkKit, tmp_path: Path
+) -> None:
+    """What the first one left is needed until the second has stored an epoch of its own."""
+    stage = Stage(kind, {} if kind == "tau-norm" else {"epochs": 2})
+    optimizer = replace(tiny_kit.recipe.optimizer, average=0.5)
+    recipe = replace(
+        tiny_kit.recipe, name="staged", architecture="shared", epochs=2, freeze=True, head=Head((8,), (0.2,)),
+        optimizer=optimizer, stage=stage,
+    )  # fmt: skip
+    kit = replace(tiny_kit, recipe=recipe)
+    with killed_in_rename(None, tmp_path / "whole") as files:
+        train_run(recipe, tiny_dataset, tmp_path / "whole", kit=kit)
+    assert files.count("shared.pt") == (2 if kind == "tau-norm" else 4)
+    begun = [number for number, name in enumerate(files, start=1) if name == "shared.pt"][1]  # the first stage's last
+    for fatal in (*range(begun, begun + 5), len(files) - 1):
+        out = tmp_path / f"run-{fatal}"
+        with pytest.raises(KeyboardInterrupt), killed_in_rename(fatal, out) as before:
+            train_run(recipe, tiny_dataset, out, kit=kit)
+        assert before == files[: fatal - 1]
+        train_run(recipe, tiny_dataset, out, kit=kit, resume=True)
+        for name in ("predictions.parquet", "evaluation.json", "checkpoints/best/shared.safetensors"):
+            assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), (fatal, name)
+        assert lines(out) == lines(tmp_path / "whole")
+        assert [path.name for path in (out / "checkpoints").iterdir()] == ["best"]
 
 
 def test_the_kills_are_spread_over_the_run(unbroken: Unbroken) -> None:

@@ -16,6 +16,7 @@ from chestxpert.recipe import DRAWS, MIXES, Recipe
 from chestxpert.taxonomy import study_taxonomy
 from chestxpert.training.checkpoints import Checkpoints
 from chestxpert.training.estimate import estimate_fine_tuning
+from chestxpert.training.kits import Kits
 from chestxpert.training.loop import Trainer
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.rows import training_rows
@@ -212,7 +213,7 @@ def test_a_mix_that_loads_partners_is_reckoned_with_in_the_estimate(
     monkeypatch.setattr(PixelSource, "load_augmented", watch)
     recipe = tiny_recipe("flat-basic", "sampling.mix.kind=balanced-mixup")
     assert partner_draw(recipe.sampling.mix) is not None
-    assert estimate_fine_tuning([recipe], tiny_kit, steps=1) > 0
+    assert estimate_fine_tuning([recipe], Kits.around(tiny_kit, recipe), steps=1) > 0
     assert loads == [16, 16]
 
 

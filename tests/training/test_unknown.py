@@ -21,15 +21,17 @@ from chestxpert.progress import Progress
 from chestxpert.recipe import Recipe
 from chestxpert.taxonomy import study_taxonomy
 from chestxpert.training import run as run_module
+from chestxpert.training import stages
 from chestxpert.training.check import check_recipe
 from chestxpert.training.loop import Trainer
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.rows import training_rows
 from chestxpert.training.run import train_run
-from chestxpert.training.task import IntArray, Task, tasks_for
+from chestxpert.training.task import IntArray, Task, tasks_for, unconditional_task
 
 MakeRecipe = Callable[..., Recipe]
 RECIPES = ["flat-weighted", "flat-resampled", "hierarchical-shared", "hierarchical-cascade"]
+STAGED = ["flat-crt", "flat-tau-norm", "hierarchical-unconditional"]
 TREE = study_taxonomy(NIH15)
 NO_FINDING = NIH15.index("No Finding")
 
@@ -79,7 +81,7 @@ def lines_of(folder: Path) -> list[dict[str, object]]:
     return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [*RECIPES, *STAGED])
 def test_what_is_behind_an_unknown_label_changes_nothing_at_all(
     name: str,
     partly: Dataset,
@@ -98,7 +100,13 @@ def test_what_is_behind_an_unknown_label_changes_nothing_at_all(
         turned.extend(int((~task.known).sum()) for task in tasks)
         return tuple(map(flipped, tasks))
 
+    def turn_second(*arguments: object) -> Task:
+        task = unconditional_task(*arguments)  # type: ignore[arg-type]
+        turned.append(int((~task.known).sum()))
+        return flipped(task)
+
     monkeypatch.setattr(run_module, "tasks_for", turn)
+    monkeypatch.setattr(stages, "unconditional_task", turn_second)
     again = train_run(recipe, partly, tmp_path / "again", kit=kit)
     assert min(turned) > 0
     one, other = (Predictions.load(tmp_path / folder / "predictions.parquet") for folder in ("run", "again"))
@@ -205,6 +213,8 @@ def test_what_cannot_be_learnt_depends_on_what_the_recipe_asks(tiny_dataset: Dat
     assert check_recipe(tiny_recipe("flat-basic"), hidden, seed=0) == ()
     not_learnt = check_recipe(tiny_recipe("hierarchical-shared"), hidden, seed=0)
     assert not_learnt == tuple(label for label in NIH15.labels if label in rare)
+    # Whole paths are asked about on images without a rare finding too.
+    assert check_recipe(tiny_recipe("hierarchical-unconditional"), hidden, seed=0) == ()
     with pytest.raises(RunError, match="leaves 0 training rows to network 'C'"):
         check_recipe(tiny_recipe("hierarchical-cascade"), hidden, seed=0)
 

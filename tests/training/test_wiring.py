@@ -60,7 +60,7 @@ class Echo:
     def train_batches(self, rows: IntArray, size: int, generator: torch.Generator) -> Iterator[Batch]:
         raise NotImplementedError
 
-    def eval_batches(self, rows: IntArray, size: int) -> Iterator[Batch]:
+    def eval_batches(self, rows: IntArray, size: int, view: int = 0) -> Iterator[Batch]:
         raise NotImplementedError
 
     def forward(self, network: Classifier, inputs: torch.Tensor) -> torch.Tensor:
@@ -107,7 +107,8 @@ def test_validation_reads_the_validation_rows_and_nothing_else(
     read: list[int] = []
     load = PixelSource.eval_batches
 
-    def watched(self: PixelSource, rows: IntArray, size: int) -> Iterator[Batch]:
+    def watched(self: PixelSource, rows: IntArray, size: int, view: int = 0) -> Iterator[Batch]:
+        assert view == 0, "validation looks at plain images"
         read.extend(rows.tolist())
         return load(self, rows, size)
 
@@ -217,6 +218,32 @@ def test_the_optimiser_is_given_a_gradient_no_longer_than_the_clip(
         assert length == pytest.approx(clip, rel=1e-3)
     else:
         assert length > 0.1  # ten times the clip above, so clipping shortens it
+
+
+@pytest.mark.parametrize("freeze", ["false", "true"])
+def test_the_clip_is_that_of_the_whole_network(
+    freeze: str, tiny_kit: NetworkKit, tiny_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = trainer(tiny_kit, tiny_recipe("flat-basic", f"freeze={freeze}", "optimizer.clip=0.01"))
+    inputs, rows = next(one.source.eval_batches(one.train_rows, 16))
+    one.network.train()
+    given: list[torch.Tensor] = []
+    clip = torch.nn.utils.clip_grad_norm_
+
+    def look(parameters: list[torch.nn.Parameter], most: float) -> None:
+        network = list(one.network.parameters())
+        before = [None if p.grad is None else p.grad.clone() for p in network]
+        clip(network, most)
+        expected = [p.grad.clone() for p in network if p.grad is not None]
+        for parameter, gradient in zip(network, before, strict=True):
+            parameter.grad = gradient
+        clip(parameters, most)
+        given.extend(p.grad for p in network if p.grad is not None)
+        assert all(torch.equal(a, b) for a, b in zip(given, expected, strict=True))
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", look)
+    one.step(inputs, rows)
+    assert given
 
 
 @pytest.mark.parametrize("freeze", ["false", "true"])

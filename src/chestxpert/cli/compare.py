@@ -27,12 +27,16 @@ EPILOG = """
       chestxpert compare --data data/nih --out studies/tuned --recipes flat-basic hierarchical-shared \\
           --set size=128 --set epochs=12
       chestxpert compare --data data/nih --out studies/mine --recipes flat-basic my-recipe.yaml
+      chestxpert compare --data data/nih --out studies/losses --freeze --sweep loss.kind=bce,focal,asl,ldam
+      chestxpert compare --data data/nih --out studies/asl --freeze --recipes flat-asl 'hierarchical-*' \\
+          --set loss.gamma_neg=2
       chestxpert compare --data data/nih --out studies/first --seeds 3 --freeze --resume
       chestxpert compare --data data/nih --out studies/alert --freeze --threshold sensitivity=0.9
       chestxpert compare --data data/nih --out studies/even --recipes flat-basic --freeze --posthoc platt,em
 
-    'chestxpert recipes' lists the recipes. A study that was interrupted goes on with the same command and
-    --resume, and ends with the same comparison as an unbroken one.
+    'chestxpert recipes' lists the recipes, 'chestxpert recipes --methods' what they may choose from. A setting of a
+    method applies to those recipes that use the method, and a note says which do not. A study that was interrupted
+    goes on with the same command and --resume, and ends with the same comparison as an unbroken one.
 """
 
 
@@ -45,7 +49,13 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="study folder to make")
     parser.add_argument(
         "--recipes", metavar="RECIPE", nargs="+", default=[],
-        help="names or YAML files (default: the six of the study, which 'chestxpert recipes' lists first)",
+        help="names, YAML files, patterns such as 'flat-*', or all (default: the six of the study, which 'chestxpert "
+        "recipes' lists first; with --sweep flat-basic)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--sweep", metavar="KEY=V1,V2,...", dest="sweeps", action="append", default=[],
+        help="make each recipe one for each value, called RECIPE-VALUE, such as loss.kind=bce,focal,asl; several "
+        "sweeps make one for each combination",
     )  # fmt: skip
     parser.add_argument(
         "--seeds", metavar="N", type=whole(1), default=1,
@@ -55,6 +65,11 @@ def add_to(commands: Commands) -> None:
         "--taxonomy", metavar="NAME|FILE",
         help="tree that hierarchical metrics of all recipes are measured on (default: the one that all hierarchical "
         "recipes share, else study)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--workers", metavar="N", type=whole(1),
+        help="processes that train heads side by side with --freeze on a CPU; changes no result (default: one for each "
+        "core, if there are runs enough)",
     )  # fmt: skip
     add_posthoc(parser, "none")
     add_training(parser)
@@ -69,12 +84,14 @@ def run(arguments: argparse.Namespace) -> str:
     from chestxpert.cli.progress import progress_on_stderr
     from chestxpert.recipe import parse_posthoc
     from chestxpert.report import build_report, summary_text
-    from chestxpert.study.plan import StudyPlan, load_recipes
+    from chestxpert.study.choose import choose_recipes
+    from chestxpert.study.plan import StudyPlan
     from chestxpert.study.run import run_study
 
+    choice = choose_recipes(arguments.recipes, arguments.overrides, arguments.freeze, arguments.sweeps)
     plan = StudyPlan(
         dataset=arguments.data,
-        recipes=load_recipes(arguments.recipes, arguments.overrides, arguments.freeze),
+        recipes=choice.recipes,
         seeds=tuple(range(arguments.seeds)),
         command=shlex.join(["chestxpert", *arguments.argv]),
         taxonomy=arguments.taxonomy,
@@ -83,12 +100,15 @@ def run(arguments: argparse.Namespace) -> str:
         posthoc=None if arguments.posthoc is None else parse_posthoc(arguments.posthoc),
     )
     progress = progress_on_stderr()
+    for note in choice.told(arguments.seeds):
+        progress.note(note)
     comparison = run_study(
         plan,
         arguments.out,
         resume=arguments.resume,
         draws=arguments.draws,
         margin=arguments.margin,
+        workers=arguments.workers,
         progress=progress,
     )
     report = build_report(arguments.out)

@@ -21,7 +21,8 @@ def add_training(parser: Parser) -> None:
     """What changes how recipes are trained, and whether an interrupted training goes on."""
     parser.add_argument(
         "--set", metavar="KEY=VALUE", dest="overrides", action="append", default=[],
-        help="change one key of every recipe, such as size=128 or optimizer.lr=1e-4; may be given several times",
+        help="change one key of every recipe that has it, such as size=128 or optimizer.lr=1e-4; may be given several "
+        "times",
     )  # fmt: skip
     parser.add_argument(
         "--freeze", action="store_true",

@@ -43,7 +43,8 @@ class Parser(argparse.ArgumentParser):
 def near(name: str, names: Iterable[str]) -> str:
     """The end of a sentence that names what was probably meant, or everything there is."""
     names = list(names)
-    close = difflib.get_close_matches(str(name), names, n=1)
+    begun = [other for other in names if other.startswith(str(name))]
+    close = begun if len(begun) == 1 else difflib.get_close_matches(str(name), names, n=1)
     return f". Did you mean '{close[0]}'?" if close else f". There is: {', '.join(names)}."
 
 

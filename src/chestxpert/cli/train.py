@@ -54,10 +54,10 @@ def run(arguments: argparse.Namespace) -> str:
     """Train; returns the metrics of the test images and where the run is."""
     from chestxpert.cli.progress import progress_on_stderr
     from chestxpert.dataset import Dataset
-    from chestxpert.study.plan import load_recipes
+    from chestxpert.recipe import load_recipe
     from chestxpert.training.run import train_run
 
-    [recipe] = load_recipes([arguments.recipe], arguments.overrides, arguments.freeze)
+    recipe = load_recipe(arguments.recipe, [*arguments.overrides, *(["freeze=true"] if arguments.freeze else [])])
     result = train_run(
         recipe,
         Dataset.load(arguments.data),

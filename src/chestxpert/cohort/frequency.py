@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+import numpy as np
+
+from chestxpert.cohort.table import Cohort
 from chestxpert.errors import UsageError
 
 Group = Literal["head", "medium", "tail"]
@@ -49,6 +52,22 @@ def frequency_groups(
         raise UsageError(f"Cut-offs of the groups must be 0 <= tail <= head <= 1, got tail {tail} and head {head}.")
     shares = {finding: count / max(known[finding], 1) for finding, count in counts.items()}
     return {finding: _group(share, head, tail) for finding, share in shares.items()}
+
+
+def training_groups(cohort: Cohort) -> dict[str, Group]:
+    """Group of each finding of a cohort by its own training images, No Finding left out.
+
+    Augmented copies do not count: they say what a recipe did about a rare finding, not how rare it is.
+    """
+    rows = cohort.rows("train")
+    originals = rows[(cohort.table["origin"].iloc[rows] == "").to_numpy()]
+    space = cohort.label_space
+    columns = [space.index(finding) for finding in space.findings]
+    counts, known = (
+        dict(zip(space.findings, np.asarray(labels[:, columns].sum(axis=0)).tolist(), strict=True))
+        for labels in (cohort.labels(originals), cohort.known(originals))
+    )
+    return frequency_groups(counts, known)
 
 
 def _group(share: float, head: float, tail: float) -> Group:

@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from chestxpert.copies.table import CopyTable
 from chestxpert.pixels.augment import augment
-from chestxpert.pixels.pool import available_cores
+from chestxpert.processes import available_cores
 from chestxpert.recipe import Augment
 from chestxpert.simulator.drawing import NOTICE
 from chestxpert.streams import stream_seed

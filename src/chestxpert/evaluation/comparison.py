@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from chestxpert.cohort.frequency import training_groups
 from chestxpert.cohort.table import SPLITS, Cohort
 from chestxpert.errors import PredictionsError
 from chestxpert.evaluation.bootstrap import DRAWS, LEVEL, PatientDraws
@@ -184,6 +185,7 @@ def _describe_cohort(cohort: Cohort) -> dict[str, Any]:
         "patients": {split: cohort.n_patients(split) for split in SPLITS},
         "fingerprint": cohort.fingerprint,
         "simulated": cohort.simulated,
+        "groups": training_groups(cohort),
     }
 
 

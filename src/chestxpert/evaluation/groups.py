@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chestxpert.cohort.frequency import GROUPS, HEAD, TAIL, frequency_groups
+from chestxpert.cohort.frequency import GROUPS, HEAD, TAIL, training_groups
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.estimates import claimed, mean_over_labels
 from chestxpert.evaluation.further import BIASED_IN_DRAWS, FITTED
@@ -23,8 +23,7 @@ Members = dict[str, list[str]]
 
 def group_members(cohort: Cohort) -> Members:
     """Findings of each group, in label order; a group may be empty."""
-    counts, known = cohort.counts("train"), cohort.known_counts("train")
-    placed = frequency_groups({name: counts[name] for name in cohort.label_space.findings}, known)
+    placed = training_groups(cohort)
     return {group: [name for name, where in placed.items() if where == group] for group in GROUPS}
 
 

@@ -195,11 +195,24 @@ def route_again(predictions: Predictions, record: Mapping[str, Any] | None) -> P
     if alpha is not None and space.no_finding is None:
         raise PredictionsError(f"Routing '{record['kind']}' needs No Finding, which label space '{space.name}' lacks.")
     given = answers_of(predictions)
+    if tree is None:
+        if "temperatures" in record:
+            given = tempered(given, _columns(record["temperatures"], tree))
+        return with_answers(predictions, given if alpha is None else gate_flat(given, space, alpha))
+    return with_answers(predictions, conditionals_again(given, record, tree))
+
+
+def conditionals_again(given: FloatArray, record: Mapping[str, Any] | None, tree: Taxonomy) -> FloatArray:
+    """(N, M) conditional probabilities, as networks gave them, routed as a run's own were: entry by entry.
+
+    `record` is as in `route_again`.
+    """
+    if record is None:
+        return given
     if "temperatures" in record:
         given = tempered(given, _columns(record["temperatures"], tree))
-    if tree is None:
-        return with_answers(predictions, given if alpha is None else gate_flat(given, space, alpha))
-    return with_answers(predictions, given if alpha is None else gate(given, alpha))
+    alpha = record.get("alpha")
+    return given if alpha is None else gate(given, alpha)
 
 
 def answers_of(predictions: Predictions) -> FloatArray:

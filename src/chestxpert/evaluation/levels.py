@@ -53,7 +53,9 @@ def any_of(findings: set[str], probs: FloatArray, given: FloatArray | None, pred
     if findings == set(space.findings) and space.no_finding is not None:
         return np.asarray(1.0 - probs[:, space.index(space.no_finding)])
     if given is None or tree is None:
-        return _noisy_or([probs[:, space.index(finding)] for finding in findings], len(probs))
+        # In label order: a set has another order in every process, and a sum of floats another last digit.
+        ordered = [finding for finding in space.findings if finding in findings]
+        return _noisy_or([probs[:, space.index(finding)] for finding in ordered], len(probs))
     below = {decision.parent: decision.children for decision in tree.decisions}
 
     def within(node: str) -> FloatArray | float:

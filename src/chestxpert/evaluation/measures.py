@@ -1,24 +1,27 @@
 """All metrics of a scored run by name, on the images as they are or in every bootstrap draw.
 
 ``macro_*`` averages over every label of the label space, No Finding included; ``macro_*_findings`` over the findings
-alone, as published means over ChestX-ray14's 14 findings do. ``hard_*`` belongs to hard routing, everything else to
-the probabilities and their thresholds.
+alone, as published means over ChestX-ray14's 14 findings do, and ``macro_ap_head``, ``_medium`` and ``_tail`` over
+those of one group by how often training shows them. ``hard_*`` belongs to hard routing, everything else to the
+probabilities and their thresholds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from chestxpert.cohort.frequency import GROUPS, Group
 from chestxpert.evaluation import metrics
 from chestxpert.evaluation.bootstrap import PatientDraws
 from chestxpert.evaluation.hierarchy import hierarchical_counts, hierarchical_scores
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, ratio
 from chestxpert.evaluation.scored import Scored
 from chestxpert.evaluation.weighted_ranking import drawn_ranking
+from chestxpert.labels import LabelSpace
 
 Values = dict[str, FloatArray]
 
@@ -34,8 +37,11 @@ MACROS = {
 }
 """Metrics that are means over all labels, and of what."""
 
-MACROS_FINDINGS = {"macro_auroc_findings": "auroc", "macro_ap_findings": "ap"}
+MACROS_FINDINGS = {"macro_auroc_findings": "auroc", "macro_ap_findings": "ap", "macro_f1_findings": "f1"}
 """Metrics that are means over the findings alone."""
+
+MACROS_GROUPS = {f"macro_ap_{group}": group for group in GROUPS}
+"""Metrics that are means of average precision over the findings of one group, and of which."""
 
 HARD = ("micro_f1", "exact_match", "hierarchical_f1")
 
@@ -83,11 +89,27 @@ def _assemble(scored: Scored, ranking: Values, measure: Callable[[BoolArray], Va
         hard = measure(scored.routed)
         per_label["hard_f1"] = hard["f1"]
         overall |= {"hard_" + name: hard[name] for name in HARD}
-    space = scored.taxonomy.label_space
+    averaged = averaged_values(per_label, scored.taxonomy.label_space, scored.groups)
+    return Measured(per_label, {**{name: macro(values) for name, values in averaged.items()}, **overall})
+
+
+def averaged_values(per_label: Values, space: LabelSpace, groups: Mapping[str, Group]) -> Values:
+    """For each macro metric the (..., L) values that it is the mean of; L is 0 for a group without findings.
+
+    Parameters
+    ----------
+    per_label : dict of (..., K) float64 arrays
+    space : LabelSpace
+    groups : mapping of str to {"head", "medium", "tail"}
+    """
     findings = [space.index(name) for name in space.findings]
-    macros = {name: macro(per_label[source]) for name, source in MACROS.items() if source in per_label}
-    macros |= {name: macro(per_label[source][..., findings]) for name, source in MACROS_FINDINGS.items()}
-    return Measured(per_label, {**macros, **overall})
+    values = {name: per_label[source] for name, source in MACROS.items() if source in per_label}
+    values |= {name: per_label[source][..., findings] for name, source in MACROS_FINDINGS.items()}
+    for name, group in MACROS_GROUPS.items():
+        values[name] = per_label["ap"][
+            ..., [column for column in findings if groups.get(space.labels[column]) == group]
+        ]
+    return values
 
 
 def _point_decisions(scored: Scored, decisions: BoolArray) -> Values:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chestxpert.cohort.frequency import training_groups
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.bootstrap import PatientDraws
 from chestxpert.evaluation.contrasts import RecipeValues
@@ -52,7 +53,8 @@ class RunResult:
     architecture : {"flat", "cascade", "shared"}
         Of an ensemble also "hierarchical" or "mixed": see `ensemble.Ensemble`.
     cost : mapping
-        As cost.json has it: parameters, train_seconds, train_image_passes, ms_per_image.
+        As cost.json has it: parameters, train_seconds, train_image_passes, ms_per_image, and what early exit makes of
+        the last; of a cascade also asked, the share of images that each network reads.
     not_learnt : sequence of str
         Labels that no training image could teach, as evaluation.json has them.
     derived : Derived or None
@@ -140,7 +142,7 @@ def describe_recipe(
     runs: Sequence[RunResult], measured: Sequence[RunMeasures], values: RecipeValues, cohort: Cohort, taxonomy: Taxonomy
 ) -> dict[str, Any]:
     """The recipe's entry of comparison.json; n_defined and n_undefined are those of its first seed."""
-    defined = defined_labels(measured[0].test, taxonomy)
+    defined = defined_labels(measured[0].test, taxonomy, training_groups(cohort))
     validation = {
         name: float(macro([run.validation.overall[name] for run in measured]))
         for name in measured[0].validation.overall
@@ -151,7 +153,7 @@ def describe_recipe(
     return {
         "architecture": runs[0].architecture,
         "seeds": [run.seed for run in runs],
-        "cost": _mean_cost([run.cost for run in runs]),
+        "cost": _mean_cost([run.cost for run in runs]) | _mean_asked([run.cost for run in runs]),
         "metrics": {name: _overall(name, measured, values) | defined.get(name, {}) for name in values.test},
         "validation": validation,
         "per_label": {
@@ -297,6 +299,15 @@ def _mean_cost(costs: Sequence[Mapping[str, Any]]) -> dict[str, float | int | No
         whole = mean is not None and mean.is_integer() and all(isinstance(value, int) for value in known)
         result[key] = int(mean) if whole and mean is not None else mean
     return result
+
+
+def _mean_asked(costs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Mean over seeds of the share of images that each network is asked of; nothing where a run does not know it."""
+    asked = [cost.get("asked") for cost in costs]
+    shares = [share for share in asked if isinstance(share, Mapping)]
+    if len(shares) < len(costs) or not shares:
+        return {}
+    return {"asked": {name: float(np.mean([share[name] for share in shares])) for name in shares[0]}}
 
 
 def _is_number(value: object) -> bool:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from chestxpert.cohort.frequency import Group
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.levels import InnerNodes, describe_levels
-from chestxpert.evaluation.measures import MACROS, MACROS_FINDINGS, Measured, point_metrics
+from chestxpert.evaluation.measures import Measured, averaged_values, point_metrics
 from chestxpert.evaluation.metrics import n_defined
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.routing import found_by_decisions, lost_along_tree, node_confusion
@@ -27,6 +28,7 @@ def evaluate_run(
     taxonomy: Taxonomy,
     not_learnt: Sequence[str] = (),
     routing: Mapping[str, Any] | None = None,
+    stage: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """All metrics of one run on validation and test.
 
@@ -43,6 +45,8 @@ def evaluate_run(
         Labels that no training image could teach. They are measured as they are, and named beside the figures.
     routing : mapping, optional
         How the predictions were routed, as `inference.route_predictions` says.
+    stage : mapping, optional
+        What the second stage of training did to each network.
 
     Returns
     -------
@@ -50,7 +54,7 @@ def evaluate_run(
         Strict JSON values (undefined is None): ``thresholds``, and for ``val`` and ``test`` (test only if the
         cohort has such images) ``images``, ``patients``, ``metrics``, ``defined``, ``per_label``, ``levels`` and
         ``tree``; an entry of ``per_label`` has ``n_known`` where that is less than all images. ``taxonomy`` is the name
-        of the tree. ``not_learnt`` if there are any, ``routing`` if it is given.
+        of the tree. ``not_learnt`` if there are any, ``routing`` and ``stage`` if they are given.
 
     Raises
     ------
@@ -75,6 +79,8 @@ def evaluate_run(
         result["not_learnt"] = list(not_learnt)
     if routing is not None:
         result["routing"] = dict(routing)
+    if stage is not None:
+        result["stage"] = dict(stage)
     if operating.nodes is not None and predictions.taxonomy is not None:
         result["thresholds"]["nodes"] = _thresholds(predictions.taxonomy.nodes, operating.nodes)
     for split in ("val", "test"):
@@ -97,7 +103,7 @@ def _split_metrics(
         "images": len(scored.truth),
         "patients": cohort.n_patients(split),
         "metrics": measured.overall,
-        "defined": defined_labels(measured, taxonomy),
+        "defined": defined_labels(measured, taxonomy, scored.groups),
         "per_label": per_label,
         "levels": describe_levels(measured.per_label, InnerNodes.of(predictions, cohort, split, taxonomy), scored),
         "tree": tree_confusion(predictions, cohort, split, operating),
@@ -113,12 +119,9 @@ def label_counts(cohort: Cohort, split: str) -> dict[str, dict[str, int]]:
     }
 
 
-def defined_labels(measured: Measured, taxonomy: Taxonomy) -> dict[str, dict[str, int]]:
+def defined_labels(measured: Measured, taxonomy: Taxonomy, groups: Mapping[str, Group]) -> dict[str, dict[str, int]]:
     """For each macro metric, over how many labels it is averaged (n_defined) and how many are left out."""
-    space = taxonomy.label_space
-    findings = [space.index(name) for name in space.findings]
-    averaged = {name: measured.per_label[key] for name, key in MACROS.items() if key in measured.per_label}
-    averaged |= {name: measured.per_label[key][findings] for name, key in MACROS_FINDINGS.items()}
+    averaged = averaged_values(measured.per_label, taxonomy.label_space, groups)
     counts = {name: int(n_defined(values)) for name, values in averaged.items()}
     return {name: {"n_defined": n, "n_undefined": len(averaged[name]) - n} for name, n in counts.items()}
 

@@ -5,11 +5,13 @@ Thresholds are chosen on validation rows (`Operating.choose` reads no others) an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from chestxpert.cohort.frequency import Group, training_groups
 from chestxpert.cohort.table import Cohort
 from chestxpert.errors import PredictionsError
 from chestxpert.evaluation.metrics import BoolArray, FloatArray
@@ -70,6 +72,8 @@ class Scored:
         Decisions of hard routing, for a hierarchy.
     known : (N, K) bool array or None
         Where the truth is known; None where all of it is.
+    groups : mapping of str to {"head", "medium", "tail"}
+        Findings by how often training shows them; those without a group are of none.
     """
 
     taxonomy: Taxonomy
@@ -79,6 +83,7 @@ class Scored:
     decisions_at_half: BoolArray
     routed: BoolArray | None
     known: BoolArray | None = None
+    groups: Mapping[str, Group] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -98,4 +103,5 @@ class Scored:
             decisions_at_half=np.asarray(probs >= 0.5),
             routed=routed,
             known=known_or_none(cohort, rows),
+            groups=training_groups(cohort),
         )

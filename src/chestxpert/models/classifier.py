@@ -35,6 +35,7 @@ class Classifier(nn.Module):
         self.backbone = backbone
         self.head = head
         self.frozen = False
+        self.fixed = False
         mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (backbone.mean, backbone.std))
         # From grey values in [0, 255]; rebuilt with the backbone, so not part of the weights.
         self.register_buffer("gain", 1 / (255 * std), persistent=False)
@@ -75,11 +76,31 @@ class Classifier(nn.Module):
         self.backbone.requires_grad_(False)
         return self.train(self.training)
 
+    def fix_representation(self) -> Self:
+        """Train the last layer alone: all before it has no gradients, keeps its statistics and drops nothing out.
+
+        Unlike those of a frozen backbone, which are the same in every run, its weights are part of what was learnt.
+        """
+        self.fixed = True
+        self.requires_grad_(False)
+        for layer in self.head.last:
+            layer.requires_grad_(True)
+        return self.train(self.training)
+
+    def redraw_last(self, seed: int) -> None:
+        """Draw the weights and biases of the last layer anew, as `seed` decides."""
+        with weights_drawn_from(seed, "last layer"):
+            for layer in self.head.last:
+                drawn = nn.Linear(layer.in_features, layer.out_features)  # on the CPU, wherever `layer` is
+                layer.load_state_dict(drawn.state_dict())
+
     def train(self, mode: bool = True) -> Self:
-        """Switch to training or evaluation; a frozen backbone stays in evaluation."""
+        """Switch to training or evaluation; what is frozen or fixed stays in evaluation."""
         super().train(mode)
-        if self.frozen:
+        if self.frozen or self.fixed:
             self.backbone.eval()
+        if self.fixed:
+            self.head.eval()
         return self
 
     @property

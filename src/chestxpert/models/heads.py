@@ -43,6 +43,11 @@ class StudyHead(nn.Module):
         self.out = nn.Linear(widths[-1], out_features)
         self.out_features = out_features
 
+    @property
+    def last(self) -> tuple[nn.Linear, ...]:
+        """The layer that gives the logits, as a tuple of one."""
+        return (self.out,)
+
     def start_at(self, logits: Tensor) -> None:
         """Set the last biases, so that before training the head answers about `logits` (K,) to everything."""
         with torch.no_grad():
@@ -113,6 +118,11 @@ class ConditionalHeads(nn.Module):
         self.dropouts = nn.ModuleList(nn.Dropout(rate) for rate in dropout)
         self.outs = nn.ModuleList(head.out for head in heads)
         self.out_features = sum(sizes)
+
+    @property
+    def last(self) -> tuple[nn.Linear, ...]:
+        """The layers that give the logits, one a decision."""
+        return tuple(self.outs)  # type: ignore[arg-type]  # a ModuleList forgets what it holds
 
     def start_at(self, logits: Tensor) -> None:
         """Set the last biases, so that before training the heads answer about `logits` (M,) to everything."""

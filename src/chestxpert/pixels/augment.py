@@ -39,7 +39,16 @@ def augment(images: Tensor, settings: Augment, generator: Generator) -> Tensor:
     (B, 1, H, W) float32 tensor, grey values in [0, 255], on the device of `images`
         What comes in from outside an image is black (0) before brightness and contrast.
     """
-    draws = torch.rand(len(images), _DRAWS, generator=generator).mul_(2).sub_(1)
+    return changed(images, settings, draw_changes(len(images), generator))
+
+
+def draw_changes(count: int, generator: Generator) -> Tensor:
+    """(count, 7) uniform draws from -1 to 1: how far each of `count` images goes in each kind of change."""
+    return torch.rand(count, _DRAWS, generator=generator).mul_(2).sub_(1)
+
+
+def changed(images: Tensor, settings: Augment, draws: Tensor) -> Tensor:
+    """Copy of a batch, each image changed as its row of `draws` (B, 7) says; see `augment`."""
     result = images.float()
     if settings.rotate or settings.shift or settings.scale or settings.hflip:
         height, width = images.shape[-2:]

@@ -24,10 +24,11 @@ from chestxpert.pixels.journal import Journal, read_records
 from chestxpert.pixels.ledger import Ledger, is_picture
 from chestxpert.pixels.manifest import PIXELS, check_room, write_manifest
 from chestxpert.pixels.outcomes import Picture, Refused
-from chestxpert.pixels.pool import Done, Progress, available_cores, decode_here, decode_in_processes
+from chestxpert.pixels.pool import Done, Progress, decode_here, decode_in_processes
 from chestxpert.pixels.preprocess import Preprocess
 from chestxpert.pixels.sources import Container, Names, Place, Survey, describe
 from chestxpert.pixels.worker import wait_for_workers
+from chestxpert.processes import available_cores
 
 DATA = "data"
 """Folder that becomes the dataset folder; what only matters until then lies beside it."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import queue
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -27,11 +25,6 @@ _TASK_IMAGES, _TASK_BYTES = 16, 8 << 20  # a task: some 0.1 s of work, so that a
 _AHEAD = 2  # tasks a process has: it reads one while it decodes the other
 _MOST_DEATHS = 20
 _PATIENCE = 0.2  # seconds without an outcome after which an interrupt can be heard
-
-
-def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def decode_here(waiting: Queue, pixels: Path, preprocess: Preprocess) -> Generator[Done, None, None]:

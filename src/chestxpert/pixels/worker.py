@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import pickle
-import queue
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 from chestxpert.errors import DataError
 from chestxpert.pixels.bodies import Body, fetch
 from chestxpert.pixels.outcomes import Outcome, Picture, Refused
 from chestxpert.pixels.png_stored import as_stored
 from chestxpert.pixels.preprocess import Preprocess
+from chestxpert.processes import tasks_from_parent
 
 if sys.platform != "win32":
     import fcntl
@@ -69,29 +63,12 @@ def wait_for_workers(pixels: Path) -> None:
 
 
 def main() -> None:
-    """Answer tasks until stdin ends, as it does when whoever started this process ends, even by kill -9."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    source, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not come among the answers
-    decoder = Decoder(*pickle.load(source))
-    _answer(answers, None)
-    tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(source, tasks), daemon=True).start()
-    while True:
+    """Answer tasks until whoever started this process ends."""
+    tasks, answers = tasks_from_parent()
+    decoder = Decoder(*next(tasks))
+    answers.send(None)
+    for task in tasks:
         try:
-            _answer(answers, decoder.run(tasks.get()))
+            answers.send(decoder.run(task))
         except OSError as error:
-            _answer(answers, str(error))
-
-
-def _receive(source: IO[bytes], tasks: queue.SimpleQueue[Task]) -> None:
-    """Read the next task while one is decoded."""
-    with contextlib.suppress(Exception):
-        while True:
-            tasks.put(pickle.load(source))
-    os._exit(0)
-
-
-def _answer(answers: IO[bytes], answer: object) -> None:
-    pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
-    answers.flush()
+            answers.send(str(error))

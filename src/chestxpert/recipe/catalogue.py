@@ -1,4 +1,4 @@
-"""What a recipe may choose from: losses, draws of training rows, mixes of images and routings, with their settings.
+"""What a recipe may choose from: losses, draws of training rows, mixes of images, second stages and routings.
 
 `POSTHOC` lists what a comparison may make of a run's stored predictions afterwards.
 
@@ -31,6 +31,8 @@ class Method:
         Of a loss: whether a weight of positives means anything in it.
     needs_images : bool
         Of a mix: whether it works on pixels alone, and so not on the features of a frozen backbone.
+    aliases : tuple of str
+        Short names that a recipe may use too; what is stored is the name.
     """
 
     summary: str
@@ -39,6 +41,7 @@ class Method:
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     takes_weight: bool = True
     needs_images: bool = False
+    aliases: tuple[str, ...] = ()
 
 
 _TINY, _ANY = 1e-6, math.inf  # above 0; without end
@@ -58,12 +61,14 @@ LOSSES: Mapping[str, Method] = {
         "Ridnik et al., Asymmetric loss for multi-label classification, ICCV 2021, equations 5 and 7",
         {"gamma_pos": 0.0, "gamma_neg": 4.0, "margin": 0.05},
         _ASYMMETRIC,
+        aliases=("asl",),
     ),
     "robust_asymmetric": Method(
         "RAL: ASL with another polynomial for positives, and negatives held back that look positive",
         "Park et al., Robust asymmetric loss for multi-label long-tailed learning, ICCV workshop CVAMD 2023",
         {"gamma_pos": 0.0, "gamma_neg": 4.0, "margin": 0.05, "hill": 1.5, "first": 1.0, "second": -2.5},
         {**_ASYMMETRIC, "hill": (1.0, _ANY), "first": (-_ANY, 1.0), "second": (-_ANY, 1.0)},
+        aliases=("ral",),
     ),
     "distribution_balanced": Method(
         "DB: weights that know which findings come together, and negatives whose gradient fades sooner",
@@ -76,6 +81,7 @@ LOSSES: Mapping[str, Method] = {
             "bias": (0.0, _ANY),
             "gamma": (0.0, _ANY),
         },
+        aliases=("db",),
     ),
     "ldam": Method(
         "LDAM: positives must be right by a margin, the wider the rarer the finding",
@@ -96,6 +102,7 @@ LOSSES: Mapping[str, Method] = {
         "Brown et al., Smooth-AP: Smoothing the path towards large-scale image retrieval, ECCV 2020, equations 5 and 7",
         {"temperature": 1.0, "memory": 512.0, "bce": 0.5},
         {"temperature": (_TINY, _ANY), "memory": (0.0, 1e6), "bce": (0.0, 1.0)},
+        aliases=("ap", "smooth-ap"),
     ),
 }
 
@@ -108,6 +115,7 @@ DRAWS: Mapping[str, Method] = {
         "rows with a label below a share of all rows are repeated",
         "Gupta et al., LVIS, CVPR 2019, repeat factor sampling in the appendix",
         {"threshold": 0.05},
+        aliases=("rfs",),
     ),
     "class-balanced": Method("a label, each as likely as any other, then a row that carries it", f"{_KANG}, q = 0"),
     "square-root": Method("a label by the root of its rows, then a row that carries it", f"{_KANG}, q = 1/2"),
@@ -139,6 +147,7 @@ MIXES: Mapping[str, Method] = {
         "Park et al., The majority can help the minority (CMO), CVPR 2022",
         {"alpha": 1.0},
         needs_images=True,
+        aliases=("cmo",),
     ),
 }
 
@@ -148,6 +157,31 @@ ROUTINGS: Mapping[str, Method] = {
         "Redmon and Farhadi, YOLO9000, CVPR 2017, section 4; Chen et al., MIDL 2019, equation 1",
     ),
     "gated": Method("each finding's probability times (1 - P(No Finding))^alpha", settings={"alpha": 1.0}),
+}
+
+_EPOCHS, _RATE = (1.0, 10_000.0), (_TINY, _ANY)
+
+STAGES: Mapping[str, Method] = {
+    "none": Method("the network stays as its training left it"),
+    "crt": Method(
+        "the last layer is drawn anew and trained class-balanced, all before it stands still",
+        f"{_KANG}, section 4, classifier re-training (cRT)",
+        {"epochs": 4.0, "rate": 1.0},
+        {"epochs": _EPOCHS, "rate": _RATE},
+    ),
+    "tau-norm": Method(
+        "the last layer's weights are divided by a power of their length; nothing is trained",
+        f"{_KANG}, section 4, tau-normalized classifier",
+        {"bias": 1.0},
+        {"bias": (0.0, 1.0)},
+    ),
+    "unconditional": Method(
+        "all heads are trained on, on the probability of each node along its whole path",
+        "Chen et al., Deep hierarchical multi-label classification applied to chest X-ray abnormality taxonomies, "
+        "Medical Image Analysis 66, 2020; first in Chen et al., MIDL 2019",
+        {"epochs": 4.0, "rate": 0.1},
+        {"epochs": _EPOCHS, "rate": _RATE},
+    ),
 }
 
 POSTHOC: Mapping[str, Method] = {

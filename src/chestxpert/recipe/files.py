@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from chestxpert.errors import RecipeError
+from chestxpert.recipe.overrides import Override
 from chestxpert.recipe.recipe import Recipe, parse_recipe
 
 
@@ -38,7 +39,7 @@ def head_comment(path: Path) -> str:
     return first.removeprefix("#").strip().removeprefix(f"{path.stem}:").strip() if first.startswith("#") else ""
 
 
-def load_recipe(source: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+def load_recipe(source: str | Path, overrides: Iterable[str | Override] = ()) -> Recipe:
     """Recipe from a YAML file, or the built-in one of that name.
 
     Parameters
@@ -46,14 +47,22 @@ def load_recipe(source: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     source : path of a YAML file, or a name such as ``flat-basic``
     overrides : strings such as ``size=128`` or ``loss.pos_weight=balanced``
     """
+    return parse_recipe(recipe_text(source), origin=str(source), overrides=overrides)
+
+
+def recipe_path(source: str | Path) -> Path:
+    """A recipe's file; RecipeError if there is neither such a file nor a built-in recipe of that name."""
     path = Path(source)
-    if not path.is_file():
-        path = _builtin(path)
+    return path if path.is_file() else _builtin(path)
+
+
+def recipe_text(source: str | Path) -> str:
+    """What a recipe's file says; RecipeError if there is none, or it is no text."""
+    path = recipe_path(source)
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"The recipe {path} cannot be read as text ({error}).") from error
-    return parse_recipe(text, origin=str(source), overrides=overrides)
 
 
 def _builtin(path: Path) -> Path:

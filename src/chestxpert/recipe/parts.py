@@ -43,11 +43,29 @@ class Augment:
     contrast: float = 0.2
     hflip: bool = False
 
+    @property
+    def changes(self) -> bool:
+        """Whether any image is changed at all."""
+        return any((self.rotate, self.shift, self.scale, self.brightness, self.contrast, self.hflip))
+
     def __post_init__(self) -> None:
         require(0 <= self.rotate <= 45, "augment.rotate is an angle of 0 to 45 degrees", self.rotate)
         for name in ("shift", "scale", "brightness", "contrast"):
             value = getattr(self, name)
             require(0 <= value <= 0.5, f"augment.{name} is a share of 0 to 0.5", value)
+
+
+@dataclass(frozen=True)
+class Tta:
+    """Test-time augmentation: predictions are the mean over the plain image and `views` augmented ones.
+
+    The views are drawn from the ranges of `Augment`; see `chestxpert.training.tta`.
+    """
+
+    views: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.views >= 0, "tta.views is at least 0", self.views)
 
 
 @dataclass(frozen=True)

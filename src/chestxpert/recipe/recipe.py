@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from chestxpert.errors import RecipeError
 from chestxpert.recipe.catalogue import MIXES
 from chestxpert.recipe.checks import require
-from chestxpert.recipe.parts import Augment, Head, Optimizer
+from chestxpert.recipe.decisions import DecisionSettings, check_decisions, inherited
+from chestxpert.recipe.overrides import Override, apply_overrides, idle_overrides
+from chestxpert.recipe.parts import Augment, Head, Optimizer, Tta
 from chestxpert.recipe.routing import Routing
 from chestxpert.recipe.sampling import Sampling
 from chestxpert.recipe.selection import Chosen, Loss
+from chestxpert.recipe.stage import Stage
 from chestxpert.strict_yaml import build, parse_yaml, to_yaml
 
 Architecture = Literal["flat", "cascade", "shared"]
@@ -52,7 +55,10 @@ class Recipe:
     loss: Loss = field(default_factory=Loss)
     augment: Augment = field(default_factory=Augment)
     optimizer: Optimizer = field(default_factory=Optimizer)
+    stage: Stage = field(default_factory=Stage)
     routing: Routing = field(default_factory=Routing)
+    tta: Tta = field(default_factory=Tta)
+    decisions: Mapping[str, DecisionSettings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         safe = bool(self.name) and all(c.isalnum() or c in "-_." for c in self.name) and self.name[0] != "."
@@ -62,6 +68,12 @@ class Recipe:
         require(self.patience >= 1, "patience is at least 1", self.patience)
         require(self.batch_size >= 2, "batch_size is at least 2 (batch norm needs two rows)", self.batch_size)
         require(self.views >= 0, "views is at least 0", self.views)
+        require(
+            self.tta.views == 0 or self.augment.changes,
+            "tta.views takes its views from the ranges of augment, which are all 0 here: every view would be the plain "
+            "image",
+            self.tta.views,
+        )
         mix = MIXES.get(self.sampling.mix.kind)
         possible = "'mixup' and 'balanced-mixup' mix features too; freeze: false trains on images"
         require(
@@ -69,6 +81,41 @@ class Recipe:
             f"freeze: true trains on features, which have no regions that sampling.mix could paste ({possible})",
             self.sampling.mix.kind,
         )
+        require(
+            self.stage.kind != "unconditional" or self.architecture == "shared",
+            "stage.kind unconditional multiplies the probabilities along a path while it trains, for which one network "
+            "must give all of them: architecture: shared. A cascade's networks are trained one after the other, and a "
+            "flat network has no path",
+            self.architecture,
+        )
+        check_decisions(self.architecture, self.decisions)
+        for name in self.decisions:
+            try:
+                self.network(name)
+            except RecipeError as error:
+                raise RecipeError(f"decisions.{name}: {error}") from None
+
+    @classmethod
+    def gather(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Fill in what decisions leave to the recipe; `strict_yaml.build` calls it."""
+        return inherited(values)
+
+    def network(self, name: str) -> Recipe:
+        """The recipe of one network: in a cascade, what its decision differs in stands in its place.
+
+        Parameters
+        ----------
+        name : of the network, as a `Task` has it; a cascade's are those of its decisions
+        """
+        if self.architecture != "cascade" or not self.decisions:
+            return self
+        own = self.decisions.get(name)
+        return replace(self, decisions={}, **({} if own is None else own.named))
+
+    def loss_of(self, decision: str) -> Loss:
+        """The loss of one decision: its own, or the recipe's."""
+        own = self.decisions.get(decision)
+        return self.loss if own is None or own.loss is None else own.loss
 
     @property
     def hierarchical(self) -> bool:
@@ -76,50 +123,56 @@ class Recipe:
         return self.architecture != "flat"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain nested values, in the order of the fields."""
-        return _plain(self)
+        """Plain nested values, in the order of the fields; `decisions` only where there are any."""
+        values: dict[str, Any] = _plain(self)
+        return values if self.decisions else {key: value for key, value in values.items() if key != "decisions"}
 
     def to_yaml(self) -> str:
         """YAML text with every key spelt out; `parse_recipe` reads it back to an equal recipe."""
         return to_yaml(self.to_dict())
 
 
-def parse_recipe(text: str, *, origin: str = "recipe", overrides: Iterable[str] = ()) -> Recipe:
+def parse_recipe(text: str, *, origin: str = "recipe", overrides: Iterable[str | Override] = ()) -> Recipe:
     """Recipe from YAML text, with ``key.subkey=value`` overrides applied before it is checked.
+
+    Where an override chooses another method, the settings that `text` gives the method before are dropped.
 
     Raises
     ------
     RecipeError
         With the key, what it got and what it takes.
     """
+    return build(Recipe, _values(text, origin, overrides), origin)
+
+
+def used_overrides(text: str, origin: str, overrides: Iterable[str | Override]) -> tuple[Override, ...]:
+    """Those of the overrides that the recipe in `text` has a use for.
+
+    The others set what belongs to a method, or to a part, that this recipe does not use once all of them are applied,
+    such as ``loss.gamma=3`` where the loss is plain cross-entropy.
+    """
+    parsed = _parsed(overrides)
+    idle = idle_overrides(Recipe, _values(text, origin, parsed), parsed)
+    return tuple(override for override in parsed if override not in idle)
+
+
+def _values(text: str, origin: str, overrides: Iterable[str | Override]) -> dict[str, Any]:
     values = parse_yaml(text, origin)
-    for override in overrides:
-        _override(values, override)
-    return build(Recipe, values, origin)
+    apply_overrides(Recipe, values, _parsed(overrides))
+    return values
 
 
-def _override(values: dict[str, Any], override: str) -> None:
-    path, separator, text = override.partition("=")
-    keys = path.strip().split(".")
-    if not separator or not all(keys):
-        raise RecipeError(f"An override reads key=value or key.subkey=value, but got '{override}'.")
-    if keys == ["name"]:
-        raise RecipeError("A recipe's name cannot be overridden; copy the recipe and name the copy.")
-    inner = values
-    for key in keys[:-1]:
-        step = inner.setdefault(key, {})
-        if step is None:
-            step = inner[key] = {}
-        if not isinstance(step, dict):
-            raise RecipeError(f"'{override}': '{key}' holds the value {step!r} and has no keys below it.")
-        inner = step
-    inner[keys[-1]] = parse_yaml(f"value: {text}", f"override '{override}'")["value"]
+def _parsed(overrides: Iterable[str | Override]) -> list[Override]:
+    return [item if isinstance(item, Override) else Override.parse(item) for item in overrides]
 
 
-def _plain(part: Any) -> dict[str, Any]:
+def _plain(part: Any) -> Any:
     """Nested values of a part of a recipe, settings of a chosen method beside its kind."""
-    values = {}
-    for item in dataclasses.fields(part):
-        value = getattr(part, item.name)
-        values[item.name] = _plain(value) if dataclasses.is_dataclass(value) else value
+    if isinstance(part, DecisionSettings):
+        return {name: _plain(value) for name, value in part.named.items()}
+    if isinstance(part, Mapping):
+        return {key: _plain(value) for key, value in part.items()}
+    if not dataclasses.is_dataclass(part):
+        return part
+    values = {item.name: _plain(getattr(part, item.name)) for item in dataclasses.fields(part)}
     return Chosen.spread(values) if isinstance(part, Chosen) else values

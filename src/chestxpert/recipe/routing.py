@@ -31,6 +31,7 @@ class Routing(Chosen):
     temperature: Literal["none", "fit"] = "none"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", self.canonical(self.kind))
         if self.kind not in ROUTINGS:  # not a function of one's own either
             near = difflib.get_close_matches(self.kind, ROUTINGS, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""

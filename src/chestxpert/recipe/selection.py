@@ -48,8 +48,10 @@ class Chosen:
     def __post_init__(self) -> None:
         if is_own(self.kind):
             return
+        object.__setattr__(self, "kind", self.canonical(self.kind))
         if self.kind not in self.catalogue:
-            near = difflib.get_close_matches(self.kind, self.catalogue, n=1)
+            aliases = [alias for method in self.catalogue.values() for alias in method.aliases]
+            near = difflib.get_close_matches(self.kind, [*self.catalogue, *aliases], n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             raise RecipeError(
                 f"{self.what}.kind is one of {', '.join(self.catalogue)}, or FILE.py:FUNCTION, but got "
@@ -62,20 +64,54 @@ class Chosen:
         object.__setattr__(self, "settings", {**self.catalogue[self.kind].settings, **self.settings})
 
     @classmethod
+    def canonical(cls, kind: Any) -> Any:
+        """Name of the method that `kind` is an alias of; anything else as it is."""
+        return next((name for name, method in cls.catalogue.items() if kind in method.aliases), kind)
+
+    @classmethod
+    def default_kind(cls) -> Any:
+        """The method of a recipe that chooses none."""
+        return next(item.default for item in fields(cls) if item.name == "kind")
+
+    @classmethod
+    def own_keys(cls) -> set[str]:
+        """Keys that stand beside `kind` whatever the method."""
+        return {item.name for item in fields(cls)} - {"settings"}
+
+    @classmethod
+    def takes(cls, key: str, values: Mapping[str, Any]) -> bool:
+        """Whether `key` means anything to the method that stands, as in YAML, in `values`."""
+        kind = cls.canonical(values.get("kind", cls.default_kind()))
+        if key in (*cls.own_keys(), "settings") or not isinstance(kind, str) or kind not in cls.catalogue:
+            return True
+        return key in cls.catalogue[kind].settings
+
+    @classmethod
+    def setting_names(cls) -> dict[str, None]:
+        """Settings of all methods."""
+        return dict.fromkeys(name for method in cls.catalogue.values() for name in method.settings)
+
+    @classmethod
     def _check_settings(cls, kind: str, names: Iterable[str]) -> None:
         """RecipeError for a setting that the method does not have; says which has it, or what was probably meant."""
         known = cls.catalogue[kind].settings
         for name in names:
             if name in known:
                 continue
-            own = [item.name for item in fields(cls) if item.name != "settings"]
-            near = difflib.get_close_matches(name, [*own, *known], n=1)
-            holders = [other for other, method in cls.catalogue.items() if name in method.settings]
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            hint = f" It belongs to {cls.what}.kind {' and '.join(holders)}." if holders else hint
+            near = difflib.get_close_matches(name, [*cls.own_keys(), *known], n=1)
+            near = near or difflib.get_close_matches(name, cls.setting_names(), n=1)
+            hint = f" Did you mean '{near[0]}'{cls._holders_of(near[0], known)}?" if near else ""
+            if name in cls.setting_names():
+                hint = f" It belongs to{cls._holders_of(name, known).removeprefix(' of')}."
             raise RecipeError(
                 f"unknown key '{name}': {cls.what}.kind '{kind}' takes {', '.join(known) or 'no settings'}.{hint}"
             )
+
+    @classmethod
+    def _holders_of(cls, name: str, known: Mapping[str, float]) -> str:
+        """' of loss.kind focal and ...': the methods that have a setting which the chosen one lacks, else nothing."""
+        holders = [other for other, method in cls.catalogue.items() if name in method.settings]
+        return "" if name in known or not holders else f" of {cls.what}.kind {' and '.join(holders)}"
 
     @classmethod
     def gather(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +119,7 @@ class Chosen:
         own = {item.name for item in fields(cls)}
         beside = {key: value for key, value in values.items() if key not in own}
         inner = values.get("settings") or {}
-        kind = values.get("kind", next(item.default for item in fields(cls) if item.name == "kind"))
+        kind = cls.canonical(values.get("kind", cls.default_kind()))
         if isinstance(kind, str) and kind in cls.catalogue:
             cls._check_settings(kind, beside)
         if not beside and not inner:
@@ -119,6 +155,14 @@ class Loss(Chosen):
     pos_weight: Literal["none", "sqrt", "balanced", "effective"] = "none"
     beta: float = 0.9999
     deferred: float = 0.0
+
+    @classmethod
+    def takes(cls, key: str, values: Mapping[str, Any]) -> bool:
+        """See `Chosen.takes`; `beta` and `deferred` belong to the weights of positives."""
+        weight = values.get("pos_weight", "none")
+        if key in ("beta", "deferred"):
+            return bool(weight == "effective" if key == "beta" else weight != "none")
+        return super().takes(key, values)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -162,10 +162,11 @@ def _facts(study: StudyFolder) -> list[str]:
     results, cohort = study.results, study.cohort
     seeds = max(len(results.seeds(name)) for name in results.recipes)
     backbones = dict.fromkeys(
-        str(run.environment["backbone"]["name"])
+        str(backbone["name"])
         for runs in study.runs.values()
         for run in runs.values()
-        if "name" in run.environment.get("backbone", {})
+        for backbone in [run.environment.get("backbone", {}), *run.environment.get("backbones", {}).values()]
+        if "name" in backbone
     )
     return [
         f"{grouped(len(cohort))} images of {grouped(cohort.n_patients())} patients",

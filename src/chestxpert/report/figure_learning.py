@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +21,10 @@ _WIDTH, _LEFT, _RIGHT = 196.0, 34.0, 6.0
 _UPPER = (118.0, 38.0)
 _LOWER = (206.0, 148.0)
 _HEIGHT = 226.0
+_STAGED = (
+    " Where a second stage begins there is an upright line: it starts with the marked weights of the first stage, and "
+    "the mark right of the line is what was kept, even if the first stage scored higher. Its loss may be another one."
+)
 
 
 def learning_figure(results: Results, histories: Mapping[str, Mapping[int, Sequence[Line]]]) -> Figure:
@@ -30,6 +35,7 @@ def learning_figure(results: Results, histories: Mapping[str, Mapping[int, Seque
     results : Results
     histories : mapping of recipe to mapping of seed to the lines of its metrics.jsonl
     """
+    staged = any("stage" in line for seeds in histories.values() for lines in seeds.values() for line in lines)
     networks = [(recipe, network) for recipe in results.recipes for network in _networks(histories[recipe])]
     single = {recipe: lines for recipe, lines in histories.items() if not _cascade(results, recipe)}
     shared = _values(single, "val_macro_ap")
@@ -45,10 +51,15 @@ def learning_figure(results: Results, histories: Mapping[str, Mapping[int, Seque
             "epoch whose weights were kept. All single networks share one axis; the networks of a cascade each "
             "answer a question of their own, on an axis of their own. Below: training loss (dashed) and "
             "validation loss (solid); losses of different recipes weigh findings differently and do not compare."
+            f"{_STAGED if staged else ''}"
         ),
         picture=Markup("").join(plots),
         tables=[Table(["recipe", "network", "seed", "epochs", "best epoch", "validation macro AP"], table, words=2)],
-        keys=[Key("plain", "line", "validation"), Key("plain", "dash", "training loss")],
+        keys=[
+            Key("plain", "line", "validation"),
+            Key("plain", "dash", "training loss"),
+            *([Key("reference", "line", "a second stage begins")] if staged else []),
+        ],
         grid=True,
     )
 
@@ -108,13 +119,18 @@ def _plot(
 
 def _curves(canvas: Canvas, lines: Sequence[Line], scales: tuple[Scale, Scale, Scale], side: str) -> None:
     x, y, loss = scales
-    canvas.path(_points(lines, "train_loss", x, loss), f"curve dashed {side}")
-    canvas.path(_points(lines, "val_loss", x, loss), f"curve {side}")
-    canvas.path(_points(lines, "val_macro_ap", x, y), f"curve {side}")
-    best = _best_line(lines)
-    if best is not None:
-        place = x(float(best["epoch"])), y(float(best["val_macro_ap"]))
-        canvas.marker(*place, side == "hier", f"dot {side}", size=3)
+    for number, stage in enumerate(_stages(lines)):
+        if number:
+            begin = x(float(stage[0]["epoch"]) - 0.5)
+            for low, high in (_UPPER, _LOWER):
+                canvas.line(begin, low, begin, high, "reference")
+        canvas.path(_points(stage, "train_loss", x, loss), f"curve dashed {side}")
+        canvas.path(_points(stage, "val_loss", x, loss), f"curve {side}")
+        canvas.path(_points(stage, "val_macro_ap", x, y), f"curve {side}")
+        best = _best_line(stage)
+        if best is not None:
+            place = x(float(best["epoch"])), y(float(best["val_macro_ap"]))
+            canvas.marker(*place, side == "hier", f"dot {side}", size=3)
 
 
 def _grid(canvas: Canvas, scale: Scale, most: int) -> None:
@@ -130,6 +146,11 @@ def _epochs(canvas: Canvas, x: Scale, last: int) -> None:
     canvas.text((_LEFT + _WIDTH - _RIGHT) / 2, _LOWER[0] + 15, "epoch", "tick", "middle")
 
 
+def _stages(lines: Sequence[Line]) -> list[list[Line]]:
+    """The lines of each stage of training; those of the first name none."""
+    return [list(stage) for _, stage in itertools.groupby(lines, lambda line: line.get("stage"))]
+
+
 def _best_line(lines: Sequence[Line]) -> Line | None:
     scored = [line for line in lines if _number(line, "val_macro_ap") is not None]
     return max(scored, key=lambda line: float(line["val_macro_ap"])) if scored else None
@@ -138,7 +159,8 @@ def _best_line(lines: Sequence[Line]) -> Line | None:
 def _best(recipe: str, network: str, series: Mapping[int, Sequence[Line]]) -> list[list[str]]:
     rows = []
     for seed, lines in series.items():
-        best = _best_line(lines)
+        stages = _stages(lines)
+        best = _best_line(stages[-1]) if stages else None
         epoch, score = (str(best["epoch"]), decimal(_number(best, "val_macro_ap"))) if best else ("", decimal(None))
         rows.append([recipe, network, str(seed), str(len(lines)), epoch, score])
     return rows

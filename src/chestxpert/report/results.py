@@ -17,6 +17,10 @@ METRICS = {
     "macro_f1_at_half": "Macro F1 at 0.5",
     "macro_auroc_findings": "Macro AUROC, findings alone",
     "macro_ap_findings": "Macro AP, findings alone",
+    "macro_f1_findings": "Macro F1, findings alone",
+    "macro_ap_head": "Macro AP, head",
+    "macro_ap_medium": "Macro AP, medium",
+    "macro_ap_tail": "Macro AP, tail",
     "macro_precision": "Macro precision",
     "macro_recall": "Macro recall",
     "micro_f1": "Micro F1",
@@ -288,8 +292,14 @@ class Results:
         return Confusion.of(entry.get("given_parent")), Confusion.of(entry.get("routed"))
 
     def cost(self, name: str, key: str) -> float | None:
-        """One of ``parameters``, ``train_seconds``, ``train_image_passes``, ``ms_per_image``."""
+        """One of the numbers of cost.json, such as ``parameters``; None if not recorded."""
         return _finite(self.recipe(name).get("cost", {}).get(key))
+
+    def asked(self, name: str) -> dict[str, float]:
+        """Share of the test images that each network of a cascade is asked of; empty if not recorded."""
+        shares = self.recipe(name).get("cost", {}).get("asked")
+        known = {k: _finite(share) for k, share in shares.items()} if isinstance(shares, Mapping) else {}
+        return {network: share for network, share in known.items() if share is not None}
 
 
 def _contrast(values: Mapping[str, Any]) -> Contrast:

@@ -1,1 +1,4 @@
-"""Studies: `plan` says what to run, `run` runs it, `stored` compares what was stored. Only `run` loads torch."""
+"""Studies: `choose`, `sweep` and `plan` say what to run, `run` runs it, `stored` compares what was stored.
+
+`side_by_side` and `worker` are two ends of pipes. `run`, `worker` and `times` load torch.
+"""

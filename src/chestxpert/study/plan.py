@@ -15,7 +15,8 @@ from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.errors import RunError, UsageError
 from chestxpert.evaluation.partitions import DEFAULT
 from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
-from chestxpert.recipe import STUDY_RECIPES, Posthoc, Recipe, load_recipe
+from chestxpert.recipe import Posthoc, Recipe
+from chestxpert.study.choose import choose_recipes
 from chestxpert.taxonomy import Taxonomy
 
 PLAN = "study.yaml"
@@ -117,7 +118,8 @@ def listed(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def load_recipes(names: Sequence[str], overrides: Sequence[str], freeze: bool) -> tuple[Recipe, ...]:
-    """Recipes by name or path, or the study's six if none is named."""
-    frozen = ["freeze=true"] if freeze else []
-    return tuple(load_recipe(name, [*overrides, *frozen]) for name in (names or STUDY_RECIPES))
+def load_recipes(
+    names: Sequence[str], overrides: Sequence[str], freeze: bool, sweeps: Sequence[str] = ()
+) -> tuple[Recipe, ...]:
+    """Recipes by name, path or pattern, or the study's six if none is named; see `choose_recipes`."""
+    return choose_recipes(names, overrides, freeze, sweeps).recipes

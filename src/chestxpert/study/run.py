@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
+from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.dataset import Dataset
-from chestxpert.errors import RunError
+from chestxpert.errors import RunError, UsageError
 from chestxpert.evaluation.bootstrap import DRAWS
 from chestxpert.evaluation.partitions import DEFAULT, partitions
 from chestxpert.evaluation.threshold_rules import F1
@@ -18,14 +19,17 @@ from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe
 from chestxpert.study.plan import COHORT, PLAN, StudyPlan, listed, read_plan
+from chestxpert.study.side_by_side import train_side_by_side, useful_workers
 from chestxpert.study.stored import write_comparison
+from chestxpert.study.times import add_missing_times
+from chestxpert.study.worker import Training
 from chestxpert.training.check import check_recipe
 from chestxpert.training.estimate import estimate_fine_tuning
 from chestxpert.training.folder import is_complete
-from chestxpert.training.networks import NetworkKit
+from chestxpert.training.kits import Kits, describe_starts
 from chestxpert.training.run import train_run
 
-Kits = dict[tuple[object, ...], NetworkKit]
+Runs = list[tuple[Recipe, int, Path]]
 
 SLOW = 60.0
 """Seconds of fine-tuning from which on a study without a GPU says beforehand what it will cost."""
@@ -38,17 +42,36 @@ def run_study(
     resume: bool = False,
     draws: int = DRAWS,
     margin: float | None = None,
+    workers: int | None = 1,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Train what is not trained yet, compare, and write `comparison.json`; returns the comparison.
 
+    Parameters
+    ----------
+    plan : StudyPlan
+    out : Path
+    resume : whether `out` may hold the beginning of this study
+    draws : bootstrap draws over patients
+    margin : largest difference that would not matter, for tests of equivalence; None tests none
+    workers : processes that train heads on cached features side by side, which changes no result; None chooses. On a
+        GPU, and where the whole network is trained, runs follow one another.
+    progress : Progress
+
     Raises
     ------
+    UsageError
+        If several processes are asked for where no recipe keeps its backbone fixed.
     RunError
-        If `out` is in the way, or holds another study than the one to be resumed.
+        If `out` is in the way, or holds another study than the one to be resumed, or a process died.
     PredictionsError
         If the margin of equivalence is none; before anything is trained.
     """
+    if workers is not None and workers > 1 and not any(recipe.freeze for recipe in plan.recipes):
+        raise UsageError(
+            f"{workers} processes were asked for, but only heads on cached features are trained side by side: training "
+            "a whole network uses all cores by itself. Leave --workers out, or add --freeze."
+        )
     checked_margin(margin)
     dataset = Dataset.load(plan.dataset)
     for recipe in plan.recipes:
@@ -64,19 +87,41 @@ def run_study(
         todo = [run for run in plan.runs(out) if not is_complete(run[2])]
         if len(todo) < len(plan.runs(out)):
             progress.note(f"resuming: {len(plan.runs(out)) - len(todo)} of {len(plan.runs(out))} runs are complete")
-        with progress.bar("study", len(todo), unit="run") as tick:
-            for recipe, seed, folder in todo:
-                kit = kits[NetworkKit.shared_key(recipe)]
-                train_run(recipe, dataset, folder, seed=seed, resume=folder.exists(), kit=kit, progress=progress)
-                tick(1)
+        _train(todo, dataset, kits, workers, progress)
+        add_missing_times(plan.runs(out), dataset, kits, progress)
         return write_comparison(out, draws=draws, margin=margin, progress=progress)
+
+
+def _train(todo: Runs, dataset: Dataset, kits: Kits, workers: int | None, progress: Progress) -> None:
+    """Train runs: heads on cached features side by side if there are several processes, all others one by one."""
+    beside = [run for run in todo if run[0].freeze and kits.device == "cpu"]
+    count = useful_workers(len(beside)) if workers is None else workers
+    if count == 1:
+        beside = []
+    starts = {recipe.name: _start_with_features(recipe, dataset, kits) for recipe, *_ in beside}
+    with progress.bar("study", len(todo), unit="run") as tick:
+        if beside:
+            trainings = [Training(recipe, seed, folder, starts[recipe.name]) for recipe, seed, folder in beside]
+            train_side_by_side(trainings, dataset.folder, count, progress, tick)
+        for recipe, seed, folder in todo:
+            if (recipe, seed, folder) not in beside:
+                train_run(recipe, dataset, folder, seed=seed, resume=folder.exists(), kit=kits, progress=progress)
+                tick(1)
+
+
+def _start_with_features(recipe: Recipe, dataset: Dataset, kits: Kits) -> dict[str, Any]:
+    """What the recipe's networks start from; their features are cached afterwards, so that others find them whole."""
+    of_networks = kits.of_networks(recipe, cohort_taxonomy(recipe.taxonomy, dataset.cohort))
+    for name, kit in of_networks.items():
+        kit.source(recipe.network(name))
+    return describe_starts(of_networks)
 
 
 def _open_study(
     plan: StudyPlan, dataset: Dataset, out: Path, stored: dict[str, Any] | None, progress: Progress
 ) -> Kits:
-    """Write study.yaml, or check the stored one against this plan; returns the kit of each group of recipes."""
-    values = listed(plan.to_dict(dataset.cohort))
+    """Write study.yaml, or check the stored one against this plan; returns the kits that the recipes share."""
+    values, trees = listed(plan.to_dict(dataset.cohort)), plan.trees(dataset.cohort)
     if stored is not None:
         # Studies of versions that had one rule and one set of subgroups alone did not store them.
         stored = {"threshold": str(F1), "subgroups": list(DEFAULT)} | stored
@@ -87,18 +132,16 @@ def _open_study(
                 f"{out} holds a study with other post-hoc corrections. Resume without --posthoc, and then change them "
                 f"with 'chestxpert report {out} --posthoc NAME', which trains nothing."
             )
-    kits: Kits = {}
+    kits, starts = Kits(dataset, progress), {}
     for recipe in plan.recipes:
-        key = NetworkKit.shared_key(recipe)
-        if key not in kits:
-            # A resumed study keeps the backbone it began with, whatever 'auto' would find today.
-            begun_with = None if stored is None else stored["start"][recipe.name]["backbone"]
-            kits[key] = NetworkKit.create(recipe, dataset, progress, backbone_name=begun_with)
+        # A resumed study keeps the backbones it began with, whatever 'auto' would find today.
+        begun = None if stored is None else stored["start"][recipe.name]
+        starts[recipe.name] = describe_starts(kits.of_networks(recipe, trees[recipe.taxonomy], begun))
     values["prepared"] = {key: dataset.info.get(key) for key in ("source", "arguments")}
     if "oversample" in dataset.info:
         made = dataset.info["oversample"]
         values["prepared"]["oversample"] = {"dataset": made["dataset"]["path"], "arguments": made["arguments"]}
-    values["start"] = {recipe.name: kits[NetworkKit.shared_key(recipe)].describe_start() for recipe in plan.recipes}
+    values["start"] = starts
     if stored is not None:
         _check_same(stored, values, ("start",), out)
     else:
@@ -123,16 +166,13 @@ def _check_same(stored: dict[str, Any], values: dict[str, Any], keys: tuple[str,
 
 def _warn_if_slow(plan: StudyPlan, kits: Kits, out: Path, progress: Progress) -> None:
     """Without a GPU, say beforehand how long fine-tuning will take, and which flag makes it short."""
-    groups: dict[tuple[object, ...], list[Recipe]] = {}
-    for recipe, _, folder in plan.runs(out):
-        if not is_complete(folder) and not recipe.freeze:
-            groups.setdefault(NetworkKit.shared_key(recipe), []).append(recipe)
-    if not groups or kits[next(iter(groups))].engine.device.type != "cpu":
+    todo = [recipe for recipe, _, folder in plan.runs(out) if not is_complete(folder) and not recipe.freeze]
+    if not todo or kits.device != "cpu":
         return
-    seconds = sum(estimate_fine_tuning(recipes, kits[key]) for key, recipes in groups.items())
+    seconds = estimate_fine_tuning(todo, kits)
     if seconds >= SLOW:
         progress.note(
-            f"fine-tuning {sum(map(len, groups.values()))} runs on this CPU will take up to {duration(seconds)}; "
+            f"fine-tuning {len(todo)} runs on this CPU will take up to {duration(seconds)}; "
             "--freeze trains heads on cached features instead, in minutes"
         )
 

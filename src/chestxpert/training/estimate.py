@@ -4,46 +4,87 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from chestxpert.cohort.table import Cohort
 from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.imbalance.epochs import Epoch
 from chestxpert.recipe import Recipe
+from chestxpert.training.kits import Kits
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.rows import epoch_rows, training_rows
-from chestxpert.training.task import tasks_for
+from chestxpert.training.stages import second_recipe, second_task
+from chestxpert.training.task import Task, tasks_for
 
 
-def estimate_fine_tuning(recipes: Sequence[Recipe], kit: NetworkKit, steps: int = 2) -> float:
+@dataclass
+class _Work:
+    """Images that all networks of one kit train on and predict, and the first of these networks."""
+
+    recipe: Recipe
+    task: Task
+    kit: NetworkKit
+    trained: int = 0
+    evaluated: int = 0
+
+
+def estimate_fine_tuning(recipes: Sequence[Recipe], kits: Kits, steps: int = 2) -> float:
     """Seconds that fine-tuning takes here if no run stops early, one run for each entry of `recipes`.
 
-    Times `steps` real steps of the first recipe and reckons the rest from the rows that each network sees. Nothing
-    is stored, and no run's random stream is touched.
+    Times `steps` real steps of one network of each kit and reckons the rest from the rows that each network sees.
+    Nothing is stored, and no run's random stream is touched.
 
     Parameters
     ----------
-    recipes : recipes that share `kit`, as often as they are to be run
+    recipes : as often as they are to be run
+    kits : of their networks
     """
-    cohort = kit.dataset.cohort
-    trained = evaluated = 0
+    seconds = 0.0
+    for work in _work(recipes, kits):
+        train_rate, eval_rate = _rates(work, steps)
+        seconds += work.trained / train_rate + work.evaluated / eval_rate
+    return seconds
+
+
+def _work(recipes: Sequence[Recipe], kits: Kits) -> list[_Work]:
+    """What is to be done with each kit."""
+    found: dict[int, _Work] = {}
     for recipe in recipes:
+        cohort = kits.dataset.cohort
         tree = cohort_taxonomy(recipe.taxonomy, cohort)
         for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known()):
-            rows = training_rows(recipe, cohort, task.eligible, seed=0)
-            trained += recipe.epochs * len(epoch_rows(recipe, task, rows, Epoch(1, recipe.epochs, 0, task.name)))
-            evaluated += recipe.epochs * int(task.eligible[cohort.rows("val")].sum())
-    train_rate, eval_rate = _rates(recipes[0], kit, steps)
-    return trained / train_rate + evaluated / eval_rate
+            own = recipe.network(task.name)
+            kit = kits.of(own)
+            work = found.setdefault(id(kit), _Work(own, task, kit))
+            seen, validated = _epochs(own, task, cohort)
+            work.trained += seen
+            work.evaluated += validated
+            work.evaluated += (1 + own.tta.views) * (len(cohort.rows("val")) + len(cohort.rows("test")))
+            if own.stage.trains:
+                seen, validated = _epochs(second_recipe(own), second_task(own, task, cohort, tree), cohort)
+                work.evaluated += validated
+                if own.stage.kind == "crt":  # a pass through what stands still costs as much as predicting
+                    work.evaluated += seen
+                else:
+                    work.trained += seen
+    return list(found.values())
 
 
-def _rates(recipe: Recipe, kit: NetworkKit, steps: int) -> tuple[float, float]:
+def _epochs(recipe: Recipe, task: Task, cohort: Cohort) -> tuple[int, int]:
+    """Images that all epochs of one network train on, and that they validate on."""
+    rows = training_rows(recipe, cohort, task.eligible, seed=0)
+    seen = len(epoch_rows(recipe, task, rows, Epoch(1, recipe.epochs, 0, task.name)))
+    return recipe.epochs * seen, recipe.epochs * int(task.eligible[cohort.rows("val")].sum())
+
+
+def _rates(work: _Work, steps: int) -> tuple[float, float]:
     """Images a second in training and in prediction."""
-    cohort = kit.dataset.cohort
-    tree = cohort_taxonomy(recipe.taxonomy, cohort)
-    task = tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known())[0]
-    trainer = kit.trainer(recipe, task, cohort.rows("train"), seed=0)
-    rows = np.resize(cohort.rows("train"), recipe.batch_size)
+    recipe, task, kit = work.recipe, work.task, work.kit
+    learnt = training_rows(recipe, kit.dataset.cohort, task.eligible, seed=0)
+    trainer = kit.trainer(recipe, task, learnt, seed=0)
+    rows = np.resize(learnt, recipe.batch_size)
     inputs, _ = next(trainer.source.eval_batches(rows, len(rows)))
     trainer.network.train()
     trainer.mixer.begin(Epoch(1, recipe.epochs, 0, task.name), (1 + steps) * len(rows))

@@ -5,10 +5,12 @@ Every recipe and every seed of a study reads the same file, so a frozen comparis
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +103,7 @@ def cached_features(
         If the folder cannot be written to.
     """
     target = folder / job.key
-    try:
+    with _kept_in(target):
         target.mkdir(parents=True, exist_ok=True)
         sweep_parts(target)
         write_json(target / "features.json", asdict(job))
@@ -109,11 +111,59 @@ def cached_features(
             if not _view_path(target, view).is_file():
                 with replace_when_whole(_view_path(target, view)) as aside:
                     _write_view(aside, view, network, source, rows if view == 0 else train_rows, engine, tick)
+    return _load(target, job.views)
+
+
+def averaged_passes_needed(folder: Path, job: FeatureJob, rows: IntArray, views: int) -> int:
+    """Images that still have to go through the backbone for `averaged_features`."""
+    paths = [_averaged_path(folder / job.key, view, rows) for view in range(1, views + 1)]
+    return len(rows) * sum(not path.is_file() for path in paths)
+
+
+def averaged_features(
+    folder: Path,
+    job: FeatureJob,
+    network: Classifier,
+    source: PixelSource,
+    rows: IntArray,
+    views: int,
+    engine: Engine,
+    tick: Callable[[int], None],
+) -> tuple[npt.NDArray[np.float16], ...]:
+    """Features (n, D) of `rows` in each of the views that predictions are averaged over, beside those of `job`.
+
+    They are files of their own, named by view and rows, so that the name and content of `job`'s do not depend on
+    whether anybody averages.
+
+    Raises
+    ------
+    StoreError
+        If the folder cannot be written to.
+    """
+    target = folder / job.key
+    paths = [_averaged_path(target, view, rows) for view in range(1, views + 1)]
+    with _kept_in(target):
+        target.mkdir(parents=True, exist_ok=True)
+        for view, path in enumerate(paths, start=1):
+            if not path.is_file():
+                with replace_when_whole(path) as aside:
+                    _write_features(aside, partial(source.load_view, view=view), network, rows, engine, tick)
+    return tuple(np.load(path, mmap_mode="r") for path in paths)
+
+
+def _averaged_path(target: Path, view: int, rows: IntArray) -> Path:
+    return target / f"averaged-{view}-{array_fingerprint(rows)}.npy"
+
+
+@contextlib.contextmanager
+def _kept_in(target: Path) -> Iterator[None]:
+    """Context in which a folder that cannot be written to is explained."""
+    try:
+        yield
     except OSError as error:
         raise StoreError(
             f"Features cannot be kept in {target} ({error}). Free some space there or make the folder writable."
         ) from error
-    return _load(target, job.views)
 
 
 def _load(target: Path, views: int) -> FeatureCache:
@@ -136,6 +186,19 @@ def _write_view(
 ) -> None:
     """Write features (n, D) of `rows` as a .npy file, plain (view 0) or augmented by the stream that `view` names."""
     generator = torch.Generator().manual_seed(stream_seed(0, "view", view))
+    load = source.load if view == 0 else partial(source.load_augmented, generator=generator)
+    _write_features(path, load, network, rows, engine, tick)
+
+
+def _write_features(
+    path: Path,
+    load: Callable[[IntArray], torch.Tensor],
+    network: Classifier,
+    rows: IntArray,
+    engine: Engine,
+    tick: Callable[[int], None],
+) -> None:
+    """Write features (n, D) of `rows`, whose images `load` gives, as a .npy file."""
     network.eval()
     shape = (len(rows), network.backbone.num_features)
     # A path that ends in .part stays as it is; np.save would append .npy.
@@ -143,8 +206,7 @@ def _write_view(
     done = 0
     for batch in batches_of(rows, BATCH):
         with torch.inference_mode(), engine.autocast():
-            images = source.load(batch) if view == 0 else source.load_augmented(batch, generator)
-            values = network.forward_features(network.normalise(images))
+            values = network.forward_features(network.normalise(load(batch)))
         features[done : done + len(batch)] = values.float().cpu().numpy()
         done += len(batch)
         tick(len(batch))

@@ -17,9 +17,8 @@ import torch
 from chestxpert.errors import RunError
 from chestxpert.imbalance.batches import batch_count
 from chestxpert.imbalance.epochs import Epoch
-from chestxpert.imbalance.losses import LabelStats, build_loss
 from chestxpert.imbalance.mixes import Examples
-from chestxpert.imbalance.weights import pos_weight, prior_logits
+from chestxpert.imbalance.weights import prior_logits
 from chestxpert.models.classifier import Classifier
 from chestxpert.progress import Tick
 from chestxpert.recipe import Recipe
@@ -27,10 +26,11 @@ from chestxpert.training.average import WeightAverage
 from chestxpert.training.checkpoints import Checkpoints, learned_state, load_learned_state
 from chestxpert.training.engine import Engine, stream_seed
 from chestxpert.training.mixing import Mixer
+from chestxpert.training.objective import loss_parts, network_loss, positive_weight, weight_after
 from chestxpert.training.rows import epoch_rows
 from chestxpert.training.schedule import build_optimizer, learning_rate_factor, set_learning_rate
 from chestxpert.training.sources import Source
-from chestxpert.training.state import FitState, epoch_line, epoch_score
+from chestxpert.training.state import EpochLine, FitState, Second, epoch_line, epoch_score
 from chestxpert.training.task import IntArray, Task
 
 EVAL_BATCH = 128
@@ -45,6 +45,7 @@ class Trainer:
     task, source : what is asked, and where its inputs come from
     train_rows, val_rows : int arrays of cohort rows; repeats in `train_rows` are copies
     recipe, seed, engine : how
+    second : of a second stage, which goes on with the weights that `network` has; `recipe` is the stage's own
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Trainer:
         recipe: Recipe,
         seed: int,
         engine: Engine,
+        second: Second | None = None,
     ) -> None:
         if len(train_rows) < 2:
             raise RunError(
@@ -65,13 +67,19 @@ class Trainer:
             )
         self.network, self.task, self.source = network, task, source
         self.train_rows, self.val_rows = train_rows, val_rows
-        self.recipe, self.seed, self.engine = recipe, seed, engine
-        self.loss = build_loss(recipe.loss, LabelStats.of(task.targets[train_rows], task.known[train_rows]))
-        self.loss.to(engine.device)
-        self.weight = self._positive_weight()
+        self.recipe, self.seed, self.engine, self.second = recipe, seed, engine, second
+        # What a second stage draws is not what the first drew in its epoch of the same number.
+        self.stream = task.name if second is None else f"{task.name}/{second.kind}"
+        self.loss_parts = loss_parts(recipe, task)
+        self.loss = network_loss(self.loss_parts, task, train_rows).to(engine.device)
+        weight = positive_weight(self.loss_parts, task, train_rows)
+        self.weight = None if weight is None else weight.to(engine.device)
         self.state = FitState()
-        self._start_at_prior()
+        if second is None or network.fixed:  # else its last layer has learnt already
+            self._start_at_prior()
         self.optimizer = build_optimizer(network, recipe.optimizer, self.loss)
+        # Listed once: finding them in the whole network takes longer than a tenth of a step of a head.
+        self._clipped = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self.targets = torch.from_numpy(task.targets.astype(np.float32)).to(engine.device)
         self.known = torch.from_numpy(task.known).to(engine.device)
         self.rows_per_epoch = len(self._draw(self._epoch(1)))  # later epochs may be a few rows longer or shorter
@@ -79,25 +87,14 @@ class Trainer:
         self.mixer = Mixer(recipe.sampling.mix, task, train_rows, source, self._examples)
         self.average = WeightAverage(network, recipe.optimizer.average * recipe.epochs * self.steps_per_epoch)
 
-    def _positive_weight(self) -> torch.Tensor | None:
-        if self.recipe.loss.pos_weight == "none":
-            return None
-        targets, known = self.task.targets[self.train_rows], self.task.known[self.train_rows]
-        weight = pos_weight(targets, known, kind=self.recipe.loss.pos_weight, beta=self.recipe.loss.beta)
-        return torch.from_numpy(weight).to(self.engine.device)
-
     @property
     def unweighted_epochs(self) -> int:
-        """Epochs before the weights of positives switch on; there is at least one after them.
-
-        Deferred re-weighting: Cao et al., Learning imbalanced datasets with label-distribution-aware margin loss,
-        NeurIPS 2019, section 3.3 and algorithm 1.
-        """
-        return min(round(self.recipe.loss.deferred * self.recipe.epochs), self.recipe.epochs - 1)
+        """Epochs before the weights of positives are on in all parts of the loss."""
+        return max(part.unweighted_epochs(self.recipe.epochs) for part in self.loss_parts)
 
     def _weight_now(self) -> torch.Tensor | None:
         """Weight of positives in the epoch that is under way."""
-        return self.weight if self.state.epoch >= self.unweighted_epochs else None
+        return weight_after(self.weight, self.loss_parts, self.recipe.epochs, self.state.epoch)
 
     def _start_at_prior(self) -> None:
         """Start the head at the log-odds that the first epoch's loss, weighted or not, sees."""
@@ -134,8 +131,7 @@ class Trainer:
             seconds = time.perf_counter() - started
             self.state.epoch = epoch
             self.state.seconds += seconds
-            validated = (val_loss, val_ap, val_auroc)
-            self.state.lines.append(epoch_line(self.task.name, epoch, train_loss, validated, self.optimizer, seconds))
+            self.state.lines.append(self._line(epoch, train_loss, (val_loss, val_ap, val_auroc), seconds))
             self._save_last(checkpoints)
             report(self.state)
         best = checkpoints.load_best()
@@ -151,12 +147,20 @@ class Trainer:
     def _give_up(self, epoch: int) -> None:
         """End training that diverged: with the best epoch so far, or with an error if there is none."""
         if self.state.best_epoch == 0:
+            where, rates = f"epoch {epoch}", "optimizer.lr and optimizer.head_lr"
+            if self.second is not None:
+                where, rates = f"{where} of stage '{self.second.kind}'", "stage.rate"
             raise RunError(
                 f"Recipe '{self.recipe.name}', seed {self.seed}, network '{self.task.name}': the loss is no number "
-                f"any more in epoch {epoch}. Try a lower optimizer.lr and optimizer.head_lr, optimizer.clip=1, "
-                "or precision=float32."
+                f"any more in {where}. Try a lower {rates}, optimizer.clip=1, or precision=float32."
             )
-        self.state.lines.append(epoch_line(self.task.name, epoch, math.nan, (math.nan,) * 3, self.optimizer, math.nan))
+        self.state.lines.append(self._line(epoch, math.nan, (math.nan,) * 3, math.nan))
+
+    def _line(self, epoch: int, loss: float, validated: tuple[float, float, float], seconds: float) -> EpochLine:
+        """Line of metrics.jsonl; epochs are counted on through both stages."""
+        number = epoch if self.second is None else self.second.after + epoch
+        line = epoch_line(self.task.name, number, loss, validated, self.optimizer, seconds)
+        return line if self.second is None else {**line, "stage": self.second.kind}
 
     def _train_epoch(self, epoch: int, tick: Tick) -> float:
         """One epoch of steps; returns the mean training loss."""
@@ -167,7 +171,7 @@ class Trainer:
         total = torch.zeros((), device=self.engine.device)
         self.network.train()
         self.loss.train()
-        with self.engine.seeded(stream_seed(self.seed, self.task.name, "dropout", epoch)):
+        with self.engine.seeded(stream_seed(self.seed, self.stream, "dropout", epoch)):
             drawn = self.source.train_batches(rows_drawn, self.recipe.batch_size, streams.torch_generator())
             for step, (inputs, rows) in enumerate(drawn):
                 self._set_rate((epoch - 1) * batches + step, self.recipe.epochs * batches)
@@ -178,7 +182,7 @@ class Trainer:
         return float(total) / batches
 
     def _epoch(self, number: int) -> Epoch:
-        return Epoch(number, self.recipe.epochs, self.seed, self.task.name)
+        return Epoch(number, self.recipe.epochs, self.seed, self.stream)
 
     def _draw(self, epoch: Epoch) -> IntArray:
         return epoch_rows(self.recipe, self.task, self.train_rows, epoch)
@@ -196,7 +200,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
         if self.recipe.optimizer.clip > 0:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimizer.clip)
+            torch.nn.utils.clip_grad_norm_(self._clipped, self.recipe.optimizer.clip)
         self.optimizer.step()
         return loss.detach()
 
@@ -221,7 +225,8 @@ class Trainer:
 
     def predict(self, rows: IntArray) -> npt.NDArray[np.float32]:
         """Logits (n, M) of `rows` by the averaged weights, without augmentation or dropout."""
-        return np.concatenate(list(predict_batches(self.average.network, self.source, rows, self.engine)))
+        with self.source.threads():
+            return np.concatenate(list(predict_batches(self.average.network, self.source, rows, self.engine)))
 
     def _patience_is_over(self) -> bool:
         # Patience begins once the weights are on: before that, the recipe's own loss has not been tried.
@@ -251,11 +256,11 @@ class Trainer:
 
 
 def predict_batches(
-    network: Classifier, source: Source, rows: IntArray, engine: Engine
+    network: Classifier, source: Source, rows: IntArray, engine: Engine, view: int = 0
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Logits of `rows`, batch after batch, in order."""
+    """Logits of `rows` in one view (0 is the plain image), batch after batch, in order."""
     network.eval()
-    for inputs, _ in source.eval_batches(rows, EVAL_BATCH):
+    for inputs, _ in source.eval_batches(rows, EVAL_BATCH, view):
         with torch.inference_mode(), engine.autocast():
             logits = source.forward(network, inputs)
         yield logits.float().cpu().numpy()

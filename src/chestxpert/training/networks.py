@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-import time
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from chestxpert.dataset import Dataset
 from chestxpert.models.backbones import Backbone, create_backbone
@@ -24,12 +22,15 @@ from chestxpert.training.features import (
     FeatureCache,
     FeatureJob,
     array_fingerprint,
+    averaged_features,
+    averaged_passes_needed,
     cached_features,
     passes_needed,
     weights_fingerprint,
 )
 from chestxpert.training.loop import Trainer
 from chestxpert.training.sources import FeatureSource, PixelSource, Source
+from chestxpert.training.state import Second
 from chestxpert.training.task import IntArray, Task
 
 
@@ -42,6 +43,7 @@ class NetworkKit:
     recipe : the first recipe that asked; `shared_key` says which others may use the same kit
     backbone : with its starting weights, never trained itself: networks get a copy, or share it if it is frozen
     store : the pixels at the recipe's size
+    alone : whether nothing else runs beside, so that a clock tells how long a prediction takes
     """
 
     recipe: Recipe
@@ -50,6 +52,7 @@ class NetworkKit:
     store: ImageStore
     engine: Engine
     progress: Progress
+    alone: bool = True
 
     @classmethod
     def create(
@@ -59,6 +62,7 @@ class NetworkKit:
         progress: Progress = SILENT,
         engine: Engine | None = None,
         backbone_name: str | None = None,
+        alone: bool = True,
     ) -> NetworkKit:
         """Fetch or read the backbone's weights and bring the pixels to the recipe's size.
 
@@ -72,7 +76,7 @@ class NetworkKit:
         engine = engine or Engine.create(recipe.precision, trained=None if recipe.freeze else backbone)
         if engine.device.type == "cpu":
             keep_freed_memory()
-        return cls(recipe, dataset, backbone, store, engine, progress)
+        return cls(recipe, dataset, backbone, store, engine, progress, alone)
 
     @staticmethod
     def shared_key(recipe: Recipe) -> tuple[object, ...]:
@@ -121,6 +125,11 @@ class NetworkKit:
         }
 
     @cached_property
+    def backbone_times(self) -> dict[tuple[int, int], float]:
+        """Seconds that the backbone takes for so many images and views, as measured (`price.backbone_seconds`)."""
+        return {}
+
+    @cached_property
     def _backbone_fingerprint(self) -> str:
         return weights_fingerprint(self.backbone)
 
@@ -129,7 +138,8 @@ class NetworkKit:
         return self.dataset.pixel_rows(self.dataset.cohort.table["image_id"].to_numpy())
 
     @cached_property
-    def _pixel_source(self) -> PixelSource:
+    def pixels(self) -> PixelSource:
+        """Images of the store, by row of the cohort."""
         return PixelSource(self.store.pixels, self._store_rows, self.recipe.augment, self.engine)
 
     @cached_property
@@ -164,7 +174,7 @@ class NetworkKit:
                 self._feature_folder,
                 self._feature_job,
                 network,
-                self._pixel_source,
+                self.pixels,
                 np.arange(len(cohort)),
                 train_rows,
                 self.engine,
@@ -175,9 +185,31 @@ class NetworkKit:
     def _feature_source(self) -> FeatureSource:
         return FeatureSource(self._features.plain, self._features.views, self.dataset.cohort.rows("train"), self.engine)
 
-    def source(self, recipe: Recipe) -> Source:
-        """Where the recipe's batches come from."""
-        return self._feature_source if recipe.freeze else self._pixel_source
+    def source(self, recipe: Recipe, predicted: IntArray | None = None) -> Source:
+        """Where the recipe's batches come from.
+
+        Parameters
+        ----------
+        predicted : int array of the cohort rows that predictions are made of; its val and test rows by default
+        """
+        if not recipe.freeze:
+            return self.pixels
+        if recipe.tta.views == 0:
+            return self._feature_source
+        cohort = self.dataset.cohort
+        rows = np.concatenate([cohort.rows("val"), cohort.rows("test")]) if predicted is None else predicted
+        return self._averaging_source(np.unique(rows), recipe.tta.views)
+
+    def _averaging_source(self, rows: IntArray, views: int) -> FeatureSource:
+        """The feature source with the views of `rows` (ascending) that predictions are averaged over."""
+        features, folder, job = self._features, self._feature_folder, self._feature_job
+        network = self.engine.place(self.classifier(self.recipe, 1, seed=0))
+        left = averaged_passes_needed(folder, job, rows, views)
+        progress = self.progress if left else SILENT  # a cascade asks once a network
+        with progress.bar("features of the views to average", left) as tick:
+            averaged = averaged_features(folder, job, network, self.pixels, rows, views, self.engine, tick)
+        train_rows = self.dataset.cohort.rows("train")
+        return FeatureSource(features.plain, features.views, train_rows, self.engine, averaged, rows)
 
     def classifier(self, recipe: Recipe, head: int | Taxonomy, seed: int) -> Classifier:
         """A new network with the backbone's weights and a head drawn from `seed`; its backbone fixed if frozen."""
@@ -187,9 +219,18 @@ class NetworkKit:
         backbone = self.backbone if recipe.freeze else copy.deepcopy(self.backbone)
         return build_classifier(recipe, head, seed, backbone)
 
-    def trainer(self, recipe: Recipe, task: Task, train_rows: IntArray, seed: int) -> Trainer:
-        """Everything in place to train `task`."""
-        network = self.classifier(recipe, task.head, stream_seed(seed, task.name, "weights"))
+    def trainer(
+        self,
+        recipe: Recipe,
+        task: Task,
+        train_rows: IntArray,
+        seed: int,
+        network: Classifier | None = None,
+        second: Second | None = None,
+    ) -> Trainer:
+        """Everything in place to train `task`: a new network, or in a `second` stage the one that the first left."""
+        if network is None:
+            network = self.classifier(recipe, task.head, stream_seed(seed, task.name, "weights"))
         validation = self.dataset.cohort.rows("val")
         return Trainer(
             network=self.engine.place(network),
@@ -200,32 +241,5 @@ class NetworkKit:
             recipe=recipe,
             seed=seed,
             engine=self.engine,
+            second=second,
         )
-
-    def count_parameters(self, networks: list[Classifier]) -> int:
-        """Numbers that a prediction needs; a backbone that several networks share counts once."""
-        seen = {id(p): p.numel() for network in networks for p in network.parameters()}
-        return sum(seen.values())
-
-    def milliseconds_an_image(self, networks: list[Classifier], images: int = 32, repeats: int = 3) -> float:
-        """Time to predict one image, in a batch of `images`, through every network: the fastest of `repeats`."""
-        rows = np.resize(np.arange(len(self.dataset.cohort)), images)
-        times = []
-        for _ in range(repeats + 1):  # the first one warms up
-            self.engine.synchronise()
-            started = time.perf_counter()
-            self._predict_once(networks, rows)
-            self.engine.synchronise()
-            times.append(time.perf_counter() - started)
-        return 1000.0 * min(times[1:]) / images
-
-    def _predict_once(self, networks: list[Classifier], rows: IntArray) -> None:
-        features: dict[int, torch.Tensor] = {}
-        with torch.inference_mode(), self.engine.autocast():
-            images = self._pixel_source.load(rows)
-            for network in networks:
-                network.eval()
-                key = id(network.backbone)
-                if key not in features:
-                    features[key] = network.forward_features(network.normalise(images))
-                network.forward_head(features[key])

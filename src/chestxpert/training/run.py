@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,22 +27,25 @@ from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Recipe
 from chestxpert.taxonomy import Taxonomy
 from chestxpert.training.check import check_recipe
-from chestxpert.training.checkpoints import Checkpoints
 from chestxpert.training.environment import describe_environment
 from chestxpert.training.folder import (
     CHECKPOINTS,
     COST,
     ENVIRONMENT,
     EVALUATION,
+    FIRST,
     METRICS,
     PREDICTIONS,
     RECIPE,
     is_complete,
 )
+from chestxpert.training.kits import Kits, each_start
 from chestxpert.training.networks import NetworkKit
-from chestxpert.training.rows import training_rows
-from chestxpert.training.state import EpochLine, FitState
+from chestxpert.training.price import Reader, count_parameters, price_of_run
+from chestxpert.training.stages import fit_network
+from chestxpert.training.state import EpochLine
 from chestxpert.training.task import FloatArray, sigmoid, tasks_for
+from chestxpert.training.tta import predict_logits
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def train_run(
     *,
     seed: int = 0,
     resume: bool = False,
-    kit: NetworkKit | None = None,
+    kit: NetworkKit | Kits | None = None,
     progress: Progress = SILENT,
 ) -> RunResult:
     """Train, predict and evaluate one recipe.
@@ -69,7 +72,8 @@ def train_run(
     ----------
     recipe, dataset, seed : what decides the result; the same three on the same machine give the same predictions
     out : a new folder, or with `resume` one that an interrupted call left
-    kit : backbone and features shared with other runs of a study; None makes them
+    kit : backbones and features shared with other runs of a study, or the one of every network that does not name a
+        backbone of its own; None makes them
 
     Raises
     ------
@@ -82,18 +86,19 @@ def train_run(
     busy = f"Another process is working on {out} right now. Wait for it, or choose another --out."
     with removed_if_left_empty(out), locked(out, busy):
         sweep_parts(out)
-        begun_with = None if stored is None else stored["start"]["backbone"]
-        kit = kit or NetworkKit.create(recipe, dataset, progress, backbone_name=begun_with)
-        environment = describe_environment(dataset, kit, seed) | {"taxonomy": tree.to_dict()}
+        shelf = Kits.around(kit, recipe) if isinstance(kit, NetworkKit) else kit or Kits(dataset, progress)
+        kits = shelf.of_networks(recipe, tree, None if stored is None else stored["start"])
+        environment = describe_environment(dataset, kits, seed) | {"taxonomy": tree.to_dict()}
         if stored is None:
             write_text(out / RECIPE, recipe.to_yaml())
             write_json(out / ENVIRONMENT, environment)
         else:
             _check_same_run(out, recipe, stored, environment)
         if not is_complete(out):
-            _finish_run(recipe, dataset, tree, out, seed, kit, progress, not_learnt)
+            _finish_run(recipe, dataset, tree, out, seed, kits, progress, not_learnt)
         # Only needed to go on, and several times the size of the weights.
-        shutil.rmtree(out / CHECKPOINTS / "last", ignore_errors=True)
+        for passing in ("last", FIRST):
+            shutil.rmtree(out / CHECKPOINTS / passing, ignore_errors=True)
     return RunResult(out, json.loads((out / EVALUATION).read_text(encoding="utf-8")))
 
 
@@ -103,7 +108,7 @@ def _finish_run(
     tree: Taxonomy,
     out: Path,
     seed: int,
-    kit: NetworkKit,
+    kits: Mapping[str, NetworkKit],
     progress: Progress,
     not_learnt: Sequence[str],
 ) -> None:
@@ -111,12 +116,16 @@ def _finish_run(
     if not_learnt:
         names = ", ".join(not_learnt)
         progress.note(f"{recipe.name} seed {seed}: the labels of no training image can teach {names}")
-    logits = _train_networks(recipe, dataset, tree, out, seed, kit, progress)
+    logits, stages, readers, cost = _train_networks(recipe, dataset, tree, out, seed, kits, progress)
     predictions, routing = route_predictions(
         _predictions(recipe, dataset, tree, logits), dataset.cohort, recipe.routing
     )
     predictions.save(out / PREDICTIONS)
-    write_json(out / EVALUATION, evaluate_run(predictions, dataset.cohort, tree, not_learnt, routing))
+    stage = None if recipe.stage.kind == "none" else {"kind": recipe.stage.kind, "networks": stages}
+    if all(kit.alone for kit in kits.values()):
+        cost |= price_of_run(recipe, dataset.cohort, predictions, routing, readers)
+    write_json(out / COST, cost)
+    write_json(out / EVALUATION, evaluate_run(predictions, dataset.cohort, tree, not_learnt, routing, stage))
 
 
 def read_environment(out: Path) -> dict[str, Any]:
@@ -140,8 +149,10 @@ def _check_same_run(out: Path, recipe: Recipe, stored: dict[str, Any], environme
             f"{out} holds a run down another tree than '{recipe.taxonomy}' is now: compare 'taxonomy' in its "
             f"{ENVIRONMENT}. Put the tree back as it was, or choose another --out."
         )
-    was = {"seed": stored.get("seed"), "cohort": stored.get("cohort_fingerprint"), **stored["start"]}
-    now = {"seed": environment["seed"], "cohort": environment["cohort_fingerprint"], **environment["start"]}
+    was = {"seed": stored.get("seed"), "cohort": stored.get("cohort_fingerprint"), **each_start(stored["start"])}
+    now = {
+        "seed": environment["seed"], "cohort": environment["cohort_fingerprint"], **each_start(environment["start"])
+    }  # fmt: skip
     for key in now:
         if was.get(key) != now[key]:
             raise RunError(
@@ -151,38 +162,44 @@ def _check_same_run(out: Path, recipe: Recipe, stored: dict[str, Any], environme
 
 
 def _train_networks(
-    recipe: Recipe, dataset: Dataset, tree: Taxonomy, out: Path, seed: int, kit: NetworkKit, progress: Progress
-) -> list[FloatArray]:
-    """Train the recipe's networks one after the other; returns each one's logits on the val and test rows."""
+    recipe: Recipe,
+    dataset: Dataset,
+    tree: Taxonomy,
+    out: Path,
+    seed: int,
+    kits: Mapping[str, NetworkKit],
+    progress: Progress,
+) -> tuple[list[FloatArray], dict[str, Mapping[str, Any]], dict[str, Reader], dict[str, Any]]:
+    """Train the recipe's networks one after the other.
+
+    Returns each one's logits on the val and test rows, what there is to say of its second stage, each one itself, and
+    what training all of them cost.
+    """
     cohort = dataset.cohort
     evaluated = np.concatenate([cohort.rows("val"), cohort.rows("test")])
     logits: list[FloatArray] = []
     lines: list[EpochLine] = []
-    cost: dict[str, float] = {"parameters": 0, "train_seconds": 0.0, "train_image_passes": 0, "ms_per_image": 0.0}
-    networks = []
+    cost: dict[str, Any] = {"parameters": 0, "train_seconds": 0.0, "train_image_passes": 0}
+    readers: dict[str, Reader] = {}
+    stages: dict[str, Mapping[str, Any]] = {}
     for task in tasks_for(recipe, cohort.labels(), cohort.label_space, tree, cohort.known()):
-        rows = training_rows(recipe, cohort, task.eligible, seed)
-        trainer = kit.trainer(recipe, task, rows, seed)
-        kept = Checkpoints(out / CHECKPOINTS, task.name)
-        trainer.resume(kept)
-        left = trainer.rows_per_epoch * (recipe.epochs - trainer.state.epoch)
-        with progress.bar(f"{recipe.name} seed {seed}: network {task.name}", left) as tick:
-            done = trainer.fit(kept, partial(_write_lines, out, tuple(lines)), tick)
-        _write_lines(out, lines, done)
+        own, kit = recipe.network(task.name), kits[task.name]
+        report = partial(_write_lines, out, tuple(lines))
+        done = fit_network(kit, own, task, tree, out / CHECKPOINTS, seed, report, progress)
         lines += done.lines
-        logits.append(trainer.predict(evaluated).astype(np.float64))
-        networks.append(trainer.network)
-        cost["train_seconds"] += round(done.seconds, 3)
+        network, source = done.trainer.average.network, done.trainer.source
+        logits.append(predict_logits(network, source, evaluated, kit.engine, own.tta.views))
+        readers[task.name] = Reader(done.trainer.network, kit, source, own.tta.views)
+        stages[task.name] = done.record
+        cost["train_seconds"] = round(cost["train_seconds"] + done.seconds, 3)
         cost["train_image_passes"] += done.image_passes
-    cost["parameters"] = kit.count_parameters(networks)
-    cost["ms_per_image"] = round(kit.milliseconds_an_image(networks), 3)
-    write_json(out / COST, cost)
-    return logits
+    cost["parameters"] = count_parameters(reader.network for reader in readers.values())
+    return logits, stages, readers, cost
 
 
-def _write_lines(out: Path, before: Sequence[EpochLine], state: FitState) -> None:
-    """Write metrics.jsonl: the networks trained before, and the one that `state` belongs to."""
-    write_text(out / METRICS, "".join(json.dumps(line, allow_nan=False) + "\n" for line in [*before, *state.lines]))
+def _write_lines(out: Path, before: Sequence[EpochLine], lines: Sequence[EpochLine]) -> None:
+    """Write metrics.jsonl: the `lines` of the network that is trained, after those of the networks trained before."""
+    write_text(out / METRICS, "".join(json.dumps(line, allow_nan=False) + "\n" for line in [*before, *lines]))
 
 
 def _predictions(recipe: Recipe, dataset: Dataset, tree: Taxonomy, logits: list[FloatArray]) -> Predictions:

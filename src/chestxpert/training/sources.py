@@ -16,9 +16,9 @@ import torch
 
 from chestxpert.imbalance.batches import batches_of
 from chestxpert.models.classifier import Classifier
-from chestxpert.pixels.augment import augment
+from chestxpert.pixels.augment import augment, changed, draw_changes
 from chestxpert.recipe import Augment
-from chestxpert.training.engine import Engine
+from chestxpert.training.engine import Engine, stream_seed
 
 IntArray = npt.NDArray[np.int64]
 Batch = tuple[torch.Tensor, IntArray]
@@ -30,8 +30,8 @@ class Source(Protocol):
     def train_batches(self, rows: IntArray, size: int, generator: torch.Generator) -> Iterator[Batch]:
         """One epoch over `rows` (repeats are copies, each augmented anew), shuffled and augmented."""
 
-    def eval_batches(self, rows: IntArray, size: int) -> Iterator[Batch]:
-        """`rows` once, in order, unchanged."""
+    def eval_batches(self, rows: IntArray, size: int, view: int = 0) -> Iterator[Batch]:
+        """`rows` once, in order: unchanged, or in one of the `views`, from 1, that predictions are averaged over."""
 
     def load_augmented(self, rows: IntArray, generator: torch.Generator) -> torch.Tensor:
         """One batch of exactly `rows`, in their order, augmented."""
@@ -79,15 +79,27 @@ class PixelSource:
         """Randomly changed images (B, 1, H, W), float32 in [0, 255]."""
         return augment(self.load(rows), self._settings, generator)
 
+    def load_view(self, rows: IntArray, view: int) -> torch.Tensor:
+        """Images (B, 1, H, W) in one of the views that predictions are averaged over; view 0 is the plain one.
+
+        A view is one change of every image, drawn from a stream that it alone names. So what is predicted for an image
+        depends on the image, not on its neighbours, the run's seed or the order, and no draw comes between two images.
+        """
+        images = self.load(rows)
+        if view == 0:
+            return images
+        draws = draw_changes(1, torch.Generator().manual_seed(stream_seed(0, "tta", view)))
+        return changed(images, self._settings, draws.expand(len(images), -1))
+
     def train_batches(self, rows: IntArray, size: int, generator: torch.Generator) -> Iterator[Batch]:
         """One augmented epoch; copies of a row differ, since each image draws its own changes."""
         for batch in batches_of(rows[shuffled(len(rows), generator)], size):
             yield self.load_augmented(batch, generator), batch
 
-    def eval_batches(self, rows: IntArray, size: int) -> Iterator[Batch]:
-        """Unchanged images in order."""
+    def eval_batches(self, rows: IntArray, size: int, view: int = 0) -> Iterator[Batch]:
+        """Images in order, in one view."""
         for batch in batches_of(rows, size):
-            yield self.load(batch), batch
+            yield self.load_view(batch, view), batch
 
     def forward(self, network: Classifier, inputs: torch.Tensor) -> torch.Tensor:
         """Logits of grey images (B, 1, H, W) in [0, 255]."""
@@ -101,11 +113,15 @@ class PixelSource:
 class FeatureSource:
     """Cached features of a fixed backbone: the plain view of every row, augmented views of training rows.
 
+    With test-time augmentation also the views of those rows that predictions are made of.
+
     Parameters
     ----------
     plain : (N, D) array over the rows of the cohort
     views : V arrays (N_train, D) of augmented views
     train_rows : (N_train,) int array, the cohort rows that `views` holds, ascending
+    averaged : arrays (n, D) of the views that predictions are averaged over
+    predicted : (n,) int array, the cohort rows that `averaged` holds, ascending
     """
 
     def __init__(
@@ -114,8 +130,11 @@ class FeatureSource:
         views: Sequence[npt.NDArray[np.float16]],
         train_rows: IntArray,
         engine: Engine,
+        averaged: Sequence[npt.NDArray[np.float16]] = (),
+        predicted: IntArray | None = None,
     ) -> None:
         self._plain, self._views, self._train_rows, self._engine = plain, views, train_rows, engine
+        self._averaged, self._predicted = averaged, np.arange(0) if predicted is None else predicted
 
     def _tensor(self, features: npt.NDArray[np.float16]) -> torch.Tensor:
         return torch.from_numpy(features.astype(np.float32)).to(self._engine.device)
@@ -145,10 +164,13 @@ class FeatureSource:
             picked[chosen] = self._views[number - 1][np.searchsorted(self._train_rows, rows[chosen])]
         return picked
 
-    def eval_batches(self, rows: IntArray, size: int) -> Iterator[Batch]:
-        """Plain features in order."""
+    def eval_batches(self, rows: IntArray, size: int, view: int = 0) -> Iterator[Batch]:
+        """Features in order, of one view."""
         for batch in batches_of(rows, size):
-            yield self._tensor(self._plain[batch]), batch
+            if view == 0:
+                yield self._tensor(self._plain[batch]), batch
+            else:
+                yield self._tensor(self._averaged[view - 1][np.searchsorted(self._predicted, batch)]), batch
 
     def forward(self, network: Classifier, inputs: torch.Tensor) -> torch.Tensor:
         """Logits of features (B, D), in float32: a head is too small to gain from anything less."""

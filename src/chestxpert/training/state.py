@@ -11,6 +11,22 @@ EpochLine = dict[str, str | int | float | None]
 """One line of metrics.jsonl."""
 
 
+@dataclass(frozen=True)
+class Second:
+    """What a second stage of training is to know of itself.
+
+    Attributes
+    ----------
+    kind : str
+        The recipe's `stage.kind`.
+    after : int
+        Epochs that the first stage trained.
+    """
+
+    kind: str
+    after: int
+
+
 @dataclass
 class FitState:
     """What survives an interruption, apart from weights and optimiser."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,8 @@ class Task:
         Truth that validation is scored against, and where it is known.
     to_probs : function
         (n, M) logits to the (n, S) probabilities that are scored.
+    parents : tuple, optional
+        Where the loss asks each output along its whole path: the column of each one's parent, None below the root.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Task:
     scored: BoolArray
     scored_known: BoolArray
     to_probs: Callable[[FloatArray], FloatArray]
+    parents: tuple[int | None, ...] | None = None
 
     def score(self, logits: FloatArray, rows: IntArray) -> tuple[float, float]:
         """Macro average precision and macro AUROC of `logits` (n, M) on the rows (n,) they belong to."""
@@ -88,6 +91,18 @@ def shared_task(labels: BoolArray, tree: Taxonomy, known: BoolArray | None = Non
     )
 
 
+def unconditional_task(labels: BoolArray, tree: Taxonomy, known: BoolArray | None = None) -> Task:
+    """The network of `shared_task`, asked for each node by itself: on every row where it is known if the node holds."""
+    answered = tree.known(labels, known)
+    above = [tree.parent(node) for node in tree.nodes]
+    return replace(
+        shared_task(labels, tree, known),
+        known=answered,
+        eligible=np.asarray(answered.any(axis=1)),
+        parents=tuple(None if node is None else tree.nodes.index(node) for node in above),
+    )
+
+
 def cascade_tasks(labels: BoolArray, tree: Taxonomy, known: BoolArray | None = None) -> tuple[Task, ...]:
     """A network for each decision, trained and validated on the rows where its parent holds."""
     targets, mask = tree.targets(labels, known), tree.mask(labels, known)
@@ -108,6 +123,13 @@ def cascade_tasks(labels: BoolArray, tree: Taxonomy, known: BoolArray | None = N
             )
         )
     return tuple(tasks)
+
+
+def network_names(recipe: Recipe, tree: Taxonomy) -> tuple[str, ...]:
+    """Names of the networks that `recipe` trains, in the order of training: those of its tasks."""
+    if recipe.architecture == "cascade":
+        return tuple(decision.name for decision in tree.decisions)
+    return (recipe.architecture,)
 
 
 def tasks_for(

@@ -9,7 +9,7 @@ import numpy as np
 from chestxpert.evaluation.bootstrap import IntArray, PatientDraws
 from chestxpert.evaluation.hierarchy import hierarchical_scores
 from chestxpert.evaluation.levels import InnerNodes, drawn_level_counts
-from chestxpert.evaluation.measures import MACROS, MACROS_FINDINGS, Measured, Values, drawn_metrics
+from chestxpert.evaluation.measures import Measured, Values, averaged_values, drawn_metrics
 from chestxpert.evaluation.metrics import BoolArray, FloatArray
 from chestxpert.evaluation.scored import Scored
 from chestxpert.evaluation.uncertainty.auroc_parts import AurocParts
@@ -61,17 +61,11 @@ class Spread:
 
 
 def _overall_moves(scored: Scored, point: Measured, left: Measured, per_label: Values) -> Values:
-    space = scored.taxonomy.label_space
-    findings = [space.index(name) for name in space.findings]
-    moves = {}
-    for name, values in left.overall.items():
-        if name in MACROS:
-            moves[name] = mean_move(per_label[MACROS[name]])
-        elif name in MACROS_FINDINGS:
-            moves[name] = mean_move(per_label[MACROS_FINDINGS[name]][:, findings])
-        else:
-            moves[name] = influences(values, point.overall[name])
-    return moves
+    averaged = averaged_values(per_label, scored.taxonomy.label_space, scored.groups)
+    return {
+        name: mean_move(averaged[name]) if name in averaged else influences(values, point.overall[name])
+        for name, values in left.overall.items()
+    }
 
 
 def _hierarchical_moves(scored: Scored, without: PatientDraws) -> tuple[FloatArray, ...]:
