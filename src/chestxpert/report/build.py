@@ -37,6 +37,7 @@ from chestxpert.report.figure_recipes import recipes_figure
 from chestxpert.report.figure_tree import tree_figure
 from chestxpert.report.figures_cohort import cooccurrence_figure, distribution_figure
 from chestxpert.report.figures_curves import Scores, precision_recall_figure, roc_figure
+from chestxpert.report.gallery.build import build_gallery
 from chestxpert.report.page import render
 from chestxpert.report.provenance import commands, frozen_recipes, provenance_table, recipe_texts
 from chestxpert.report.read import StudyFolder, read_study
@@ -74,13 +75,16 @@ class Counts:
         return {label: self.by_split[split][label] / max(self.known[split][label], 1) for label in self.labels}
 
 
-def build_report(study_folder: Path) -> Path:
+def build_report(study_folder: Path, images: bool = True) -> Path:
     """Draw the report of a compared study.
 
     Parameters
     ----------
     study_folder : Path
         With study.yaml, cohort.parquet, comparison.json and runs/RECIPE/seed-K/.
+    images : bool
+        Whether the gallery of errors has pictures, where the data set is still there. They are images of patients:
+        leave them out of a page that goes where its data set may not.
 
     Returns
     -------
@@ -94,21 +98,24 @@ def build_report(study_folder: Path) -> Path:
     """
     study = read_study(Path(study_folder))
     path = study.folder / REPORT
-    write_text(path, render("report.html", _context(study)))
+    write_text(path, render("report.html", _context(study, images)))
     return path
 
 
-def _context(study: StudyFolder) -> dict[str, Any]:
+def _context(study: StudyFolder, images: bool) -> dict[str, Any]:
     results = study.results
     figures, evidence = _figures(study), _evidence(study)
+    gallery = build_gallery(study, Counts.of(study.cohort).findings, images)
     there = {
         "tree": _trees(study),
         "derived": "fig-derived" in figures,
         "whom": "fig-subgroups" in figures,
         "trust": evidence["operating"] or figures.keys() & {"fig-reliability", "fig-decision"},
         "labels": evidence["agreement"],
+        "errors": gallery,
     }
     return evidence | {
+        "gallery": gallery,
         "filters": _filters(study),
         "missing": [section for section, found in there.items() if not found],
         "title": study.folder.resolve().name,

@@ -17,6 +17,8 @@ from chestxpert.report.small_plot import UnitPlot
 _COLUMNS = {"ece": "calibration error", "ece_if_perfect": "if perfect", "brier": "Brier score"}
 _FITTED = {"slope": "slope", "intercept": "intercept", "in_the_large": "intercept at slope 1"}
 
+_AFTER = " Hollow, dashed, and right of the arrow: after calibration on validation."
+
 
 @dataclass(frozen=True)
 class _Shown:
@@ -51,8 +53,7 @@ def reliability_figure(results: Results, labels: Sequence[str]) -> Figure | None
             "taken at their word; below it, findings are rarer than was said. Each plot has its own axes, since "
             "probabilities of rare findings crowd near 0. One seed is drawn, as bins of several have no mean. The "
             "numbers are the calibration error, a mean over seeds; it is never 0, and the tables say what perfect "
-            "probabilities would reach."
-            + (" Hollow and dashed: after calibration on validation." if any(line.after for line in shown) else "")
+            "probabilities would reach." + (_AFTER if any(line.after for line in shown) else "")
         ),
         picture=Markup("").join(_plot(results, label, shown) for label in labels),
         tables=[_recipes_table(results), *(_labels_table(results, line.name, labels) for line in shown)],
@@ -65,6 +66,7 @@ def _shown(results: Results, reliability: Mapping[str, Any]) -> list[_Shown]:
     lines = []
     for name in detailed(results, reliability):
         after = [other for other in reliability if part(results.recipe(other), "derived").get("of") == [name]]
+        after.sort(key=lambda other: not other.endswith("+platt"))
         for line in [name, *after[:1]]:
             bins = part(reliability, line, "per_label")
             lines.append(_Shown(line, results.side(name), results.hierarchical(name), line != name, bins))
@@ -92,11 +94,20 @@ def _plot(results: Results, label: str, shown: Sequence[_Shown]) -> Markup:
     for line in shown:
         with plot.canvas.about(line.name):
             _draw(plot, line, bins[line.name], title)
-    for place, line in enumerate(shown):
-        error = number(results.comparison, "calibration", "recipes", line.name, "per_label", label, "ece", "mean")
-        with plot.canvas.about(line.name):
-            plot.words(0.97, 0.05 + 0.12 * (len(shown) - 1 - place), decimal(error), line.side)
+    _errors(plot, results, label, shown)
     return plot.svg(_spoken(title, bins))
+
+
+def _errors(plot: UnitPlot, results: Results, label: str, shown: Sequence[_Shown]) -> None:
+    """The calibration error of each recipe in the lower right corner, and an arrow to the one after calibration."""
+    stored = part(results.comparison, "calibration", "recipes")
+    sides = [line for line in shown if not line.after]
+    for place, line in enumerate(sides):
+        same = [other for other in shown if other.side == line.side]  # itself, then what was made of it
+        errors = [decimal(number(stored, other.name, "per_label", label, "ece", "mean")) for other in same]
+        with plot.canvas.about(line.name):
+            words = " \N{RIGHTWARDS ARROW} ".join(errors)
+            plot.words(0.97, 0.05 + 0.12 * (len(sides) - 1 - place), words, line.side)
 
 
 Bin = tuple[float, float, float, float, str]
