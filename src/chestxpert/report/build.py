@@ -38,6 +38,7 @@ from chestxpert.report.figure_tree import tree_figure
 from chestxpert.report.figures_cohort import cooccurrence_figure, distribution_figure
 from chestxpert.report.figures_curves import Scores, precision_recall_figure, roc_figure
 from chestxpert.report.gallery.build import build_gallery
+from chestxpert.report.methods.write import methods_section
 from chestxpert.report.page import render
 from chestxpert.report.provenance import commands, frozen_recipes, provenance_table, recipe_texts
 from chestxpert.report.read import StudyFolder, read_study
@@ -116,6 +117,7 @@ def _context(study: StudyFolder, images: bool) -> dict[str, Any]:
     }
     return evidence | {
         "gallery": gallery,
+        "methods": methods_section(study),
         "filters": _filters(study),
         "missing": [section for section, found in there.items() if not found],
         "title": study.folder.resolve().name,

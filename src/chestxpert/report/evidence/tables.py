@@ -9,6 +9,7 @@ from chestxpert.report.evidence.stored import detailed, number, part
 from chestxpert.report.figure import Table
 from chestxpert.report.results import Estimate, Results, finding_name
 from chestxpert.report.scales import decimal, grouped, percent
+from chestxpert.report.words import and_words
 
 _POINTS = {
     "sensitivity": "sensitivity",
@@ -105,14 +106,10 @@ def floor_words(results: Results) -> str:
     ]
     auroc = Estimate.of(part(stored, "metrics").get("macro_auroc_findings"))
     sentence = (
-        f"The shortcut floor: a logistic regression on {_and(list(named))} alone, without an image, reaches a macro "
-        f"AUROC over the findings of {auroc.words()}."
+        f"The shortcut floor: a logistic regression on {and_words(list(named))} alone, without an image, reaches a "
+        f"macro AUROC over the findings of {auroc.words()}."
     )
-    return f"{sentence} Above it are {_and(above)}." if above else sentence
-
-
-def _and(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"
+    return f"{sentence} Above it are {and_words(above)}." if above else sentence
 
 
 def threshold_words(results: Results) -> str:
