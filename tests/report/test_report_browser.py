@@ -31,11 +31,11 @@ def test_every_figure_is_drawn_and_nothing_runs_over_the_edge(
     open_page(browser, study_folder / "report.html", width)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     figures = drawn_figures(browser)
-    assert len(figures) == 13
+    assert len(figures) == 18
     assert all(figures)
     # One of the two widths, never both.
     assert figures[0] == figures[1] == 1
-    assert figures[4] == 15
+    assert figures[7] == figures[9] == 15
 
 
 def test_no_words_of_a_drawing_lie_on_other_words(browser: webdriver.Chrome, study_folder: Path) -> None:

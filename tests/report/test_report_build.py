@@ -36,13 +36,14 @@ def test_ids_are_unique_and_links_lead_somewhere(page: Page) -> None:
 def test_every_figure_has_a_name_a_caption_and_its_numbers(page: Page) -> None:
     figures = [attrs["id"] for tag, attrs in page.tags if tag == "figure"]
     assert figures == [
-        "fig-recipes", "fig-contrasts", "fig-findings", "fig-levels", "fig-pr", "fig-roc", "fig-tree", "fig-cases",
-        "fig-perfect", "fig-distribution", "fig-cooccurrence", "fig-learning", "fig-costs",
+        "fig-recipes", "fig-contrasts", "fig-seeds", "fig-findings", "fig-groups", "fig-levels", "fig-subgroups",
+        "fig-reliability", "fig-decision", "fig-pr", "fig-roc", "fig-tree", "fig-cases", "fig-perfect",
+        "fig-distribution", "fig-cooccurrence", "fig-learning", "fig-costs",
     ]  # fmt: skip
-    for number in range(1, 14):
+    for number in range(1, 19):
         assert f"Figure {number}" in page.text
-    assert page.source.count("<figcaption>") == 13
-    assert len(re.findall(r"<figure.*?<table.*?</figure>", page.source, re.DOTALL)) == 13
+    assert page.source.count("<figcaption>") == 18
+    assert len(re.findall(r"<figure.*?<table.*?</figure>", page.source, re.DOTALL)) == 18
     page.assert_drawings_have_names()
 
 
@@ -88,7 +89,7 @@ def test_hostile_words_stay_words(study_copy: Path) -> None:
     environment = study_copy / "runs" / "flat-basic" / "seed-0" / "environment.json"
     environment.write_text(json.dumps({"backbone": {"name": evil, evil: evil}}))
     found = Page(build_report(study_copy))
-    assert not [tag for tag, _ in found.tags if tag == "script"]
+    found.assert_runs_its_own_script_alone()
     assert found.text.count(evil) >= 4
 
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from chestxpert.cli.parser import Commands
 
 DESCRIPTION = """
-    Compare the stored predictions of a study again and draw its report again. Reads predictions and the cohort
-    only: no network, no image, no dataset folder. Rewrites comparison.json and report.html, and with --posthoc notes in
-    study.yaml which corrections are shown from now on.
+    Compare the stored predictions of a study again and draw its report again. Every figure comes from predictions
+    and the cohort alone; the gallery of errors has pictures where the dataset folder is still there. Rewrites
+    comparison.json and report.html, and with --posthoc notes in study.yaml which corrections are shown from now on.
 """
 EPILOG = """
     examples:
@@ -36,6 +36,7 @@ def add_to(commands: Commands) -> None:
     add_draws(parser)
     add_margin(parser, "the study's own, if it has one")
     add_posthoc(parser, "those the study shows")
+    parser.add_argument("--no-images", action="store_true", help="leave pictures out of the gallery of errors")
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -56,5 +57,5 @@ def run(arguments: argparse.Namespace) -> str:
         threshold=arguments.threshold,
         subgroups=arguments.subgroups,
     )
-    report = build_report(arguments.study)
+    report = build_report(arguments.study, images=not arguments.no_images)
     return f"{summary_text(comparison)}\n\nReport: {report}"

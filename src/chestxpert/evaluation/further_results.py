@@ -32,6 +32,9 @@ from chestxpert.evaluation.subgroups import FEWEST_PATIENTS, describe_subgroups
 from chestxpert.evaluation.threshold_rules import ThresholdRule
 from chestxpert.taxonomy import Taxonomy
 
+CALIBRATES = ("platt", "temperature", "beta", "isotonic")
+"""Corrections after training that are to make probabilities true ones."""
+
 SUBGROUP_DRAWS = 500
 """Draws, of those of the comparison, that subgroups and the agreement of labels are measured in."""
 
@@ -201,6 +204,7 @@ def _with_ends(values: FloatArray, draws: FloatArray) -> dict[str, Any]:
 
 def _calibration(study: Study, points: Points, draws: Points, scored: Mapping[str, Sequence[Scored]]) -> dict[str, Any]:
     names = (*CALIBRATION, "brier")
+    drawn = {**scored, **_calibrated(study)}
     return {
         "bins": BINS,
         "binning": "equal mass",
@@ -209,7 +213,20 @@ def _calibration(study: Study, points: Points, draws: Points, scored: Mapping[st
             name: _both(study, names, points[name], draws[name]) | {"median": _medians(points[name])}
             for name in study.measured
         },
-        "reliability": {name: _reliability(study, name, runs[0]) for name, runs in scored.items()},
+        "reliability": {name: _reliability(study, name, runs[0]) for name, runs in drawn.items()},
+    }
+
+
+def _calibrated(study: Study) -> dict[str, list[Scored]]:
+    """What calibration made of the detailed recipes, to be seen beside them."""
+    of = {name: runs[0].derived for name, runs in study.runs.items()}
+    return {
+        name: study.scored(name)
+        for name, derived in of.items()
+        if derived is not None
+        and derived.kind == "posthoc"
+        and derived.of[0] in study.detailed
+        and name.removeprefix(f"{derived.of[0]}+") in CALIBRATES
     }
 
 

@@ -7,10 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chestxpert.cohort.frequency import GROUPS, frequency_groups
 from chestxpert.cohort.table import SPLITS, Cohort
 from chestxpert.files import write_text
 from chestxpert.report.cohort_table import cohort_table
 from chestxpert.report.confusion_tables import confusion_tables
+from chestxpert.report.evidence.figure_decision import decision_figure
+from chestxpert.report.evidence.figure_groups import groups_figure
+from chestxpert.report.evidence.figure_reliability import reliability_figure
+from chestxpert.report.evidence.figure_seeds import seeds_figure
+from chestxpert.report.evidence.figure_subgroups import subgroups_figure
+from chestxpert.report.evidence.tables import (
+    agreement_tables,
+    agreement_words,
+    floor_words,
+    operating_tables,
+    threshold_words,
+)
 from chestxpert.report.figure import Figure
 from chestxpert.report.figure_cases import cases_figure
 from chestxpert.report.figure_contrasts import contrasts_figure
@@ -24,10 +37,12 @@ from chestxpert.report.figure_recipes import recipes_figure
 from chestxpert.report.figure_tree import tree_figure
 from chestxpert.report.figures_cohort import cooccurrence_figure, distribution_figure
 from chestxpert.report.figures_curves import Scores, precision_recall_figure, roc_figure
+from chestxpert.report.gallery.build import build_gallery
+from chestxpert.report.methods.write import methods_section
 from chestxpert.report.page import render
 from chestxpert.report.provenance import commands, frozen_recipes, provenance_table, recipe_texts
 from chestxpert.report.read import StudyFolder, read_study
-from chestxpert.report.results import Results, metric_name
+from chestxpert.report.results import Results, finding_name, metric_name
 from chestxpert.report.scales import decimal, grouped, signed
 from chestxpert.taxonomy import Taxonomy
 
@@ -61,13 +76,16 @@ class Counts:
         return {label: self.by_split[split][label] / max(self.known[split][label], 1) for label in self.labels}
 
 
-def build_report(study_folder: Path) -> Path:
+def build_report(study_folder: Path, images: bool = True) -> Path:
     """Draw the report of a compared study.
 
     Parameters
     ----------
     study_folder : Path
         With study.yaml, cohort.parquet, comparison.json and runs/RECIPE/seed-K/.
+    images : bool
+        Whether the gallery of errors has pictures, where the data set is still there. They are images of patients:
+        leave them out of a page that goes where its data set may not.
 
     Returns
     -------
@@ -81,20 +99,34 @@ def build_report(study_folder: Path) -> Path:
     """
     study = read_study(Path(study_folder))
     path = study.folder / REPORT
-    write_text(path, render("report.html", _context(study)))
+    write_text(path, render("report.html", _context(study, images)))
     return path
 
 
-def _context(study: StudyFolder) -> dict[str, Any]:
+def _context(study: StudyFolder, images: bool) -> dict[str, Any]:
     results = study.results
-    return {
+    figures, evidence = _figures(study), _evidence(study)
+    gallery = build_gallery(study, Counts.of(study.cohort).findings, images)
+    there = {
+        "tree": _trees(study),
+        "derived": "fig-derived" in figures,
+        "whom": "fig-subgroups" in figures,
+        "trust": evidence["operating"] or figures.keys() & {"fig-reliability", "fig-decision"},
+        "labels": evidence["agreement"],
+        "errors": gallery,
+    }
+    return evidence | {
+        "gallery": gallery,
+        "methods": methods_section(study),
+        "filters": _filters(study),
+        "missing": [section for section, found in there.items() if not found],
         "title": study.folder.resolve().name,
         "simulated": study.cohort.simulated,
         "verdict": results.verdict,
         "facts": _facts(study),
         "answer": _answer(results),
         "threshold_rule": results.comparison.get("operating", {}).get("sentence"),
-        "figures": _figures(study),
+        "figures": figures,
         "trees": _trees_shown(study),
         "cohort_table": cohort_table(study.cohort),
         "unknown": unknown_words(study.cohort),
@@ -104,6 +136,34 @@ def _context(study: StudyFolder) -> dict[str, Any]:
         "commands": commands(study),
         "baseline": results.baseline,
         "cohort_fingerprint": study.cohort.fingerprint,
+    }
+
+
+def _filters(study: StudyFolder) -> dict[str, Any] | None:
+    """What a reader may choose from: groups of findings, and recipes; None where there is nothing to choose."""
+    results, cohort = study.results, study.cohort
+    findings = list(cohort.label_space.findings)
+    counts, known = cohort.counts("train"), cohort.known_counts("train")
+    placed = frequency_groups({name: counts[name] for name in findings}, known)
+    groups = [{"name": "all", "findings": [finding_name(name) for name in cohort.label_space.labels]}]
+    for group in GROUPS:
+        members = [finding_name(name) for name in findings if placed[name] == group]
+        groups += [{"name": group, "findings": members}] if members else []
+    recipes = [
+        {"name": name, "side": results.side(name), "best": name in results.best} for name in results.recipes
+    ]  # fmt: skip
+    return {"groups": groups, "recipes": recipes} if len(groups) > 2 or len(recipes) > 1 else None
+
+
+def _evidence(study: StudyFolder) -> dict[str, Any]:
+    """Tables and sentences that stand beside the figures; empty where an older comparison lacks them."""
+    results, labels = study.results, Counts.of(study.cohort).labels
+    return {
+        "floor": floor_words(results),
+        "thresholds": threshold_words(results),
+        "operating": operating_tables(results, labels),
+        "agreement": agreement_tables(results, labels),
+        "agreement_words": agreement_words(results),
     }
 
 
@@ -199,10 +259,15 @@ def _figures(study: StudyFolder) -> dict[str, Figure]:
     figures = [
         recipes_figure(results),
         contrasts_figure(results) if results.contrasts else None,
+        seeds_figure(results),
         derived_figure(results),
         derived_contrasts_figure(results),
         findings_figure(results, counts.labels, tested, share),
+        groups_figure(results),
         levels_figure(results),
+        subgroups_figure(results, counts.findings),
+        reliability_figure(results, counts.labels),
+        decision_figure(results, counts.labels),
         precision_recall_figure(results, counts.labels, columns, scores),
         roc_figure(results, counts.labels, columns, scores),
         *_tree_figures(study, counts.findings, tested),

@@ -6,13 +6,17 @@ and paper. Nothing carries an id, so any number of drawings can stand on one pag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 from markupsafe import Markup
 
 Anchor = Literal["start", "middle", "end"]
 Point = tuple[float, float]
+
+BETWEEN = "|"
+"""Between the names that a part of a drawing is about."""
 
 
 def number(value: float) -> str:
@@ -35,6 +39,20 @@ class Canvas:
         self.width = width
         self.height = height
         self._shapes: list[Markup] = []
+
+    @contextmanager
+    def about(self, *names: str) -> Iterator[None]:
+        """Everything drawn inside belongs to these recipes or findings, so that a filter of the page finds it."""
+        if not names:
+            yield
+            return
+        self._shapes.append(Markup('<g data-about="{}">').format(BETWEEN.join(names)))
+        before = len(self._shapes)
+        yield
+        if len(self._shapes) > before:
+            self._shapes.append(Markup("</g>"))
+        else:
+            self._shapes.pop()
 
     def line(self, x1: float, y1: float, x2: float, y2: float, kind: str) -> None:
         """Straight line between two points."""
@@ -78,11 +96,12 @@ class Canvas:
             place += Markup(' transform="rotate({} {} {})"').format(turn, number(x), number(y))
         self._shapes.append(Markup("<text {}>{}</text>").format(place, words))
 
-    def svg(self, name: str, kind: str = "") -> Markup:
-        """The drawing as one SVG element; `name` is what a screen reader says of it."""
-        head = Markup('<svg class="{}" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}">').format(
-            kind, name, *(number(value) for value in (self.width, self.height) * 2)
-        )
+    def svg(self, name: str, kind: str = "", about: Sequence[str] = ()) -> Markup:
+        """The drawing as one SVG element; `name` is what a screen reader says of it, `about` whom all of it shows."""
+        subject = Markup(' data-about="{}"').format(BETWEEN.join(about)) if about else Markup("")
+        head = Markup(
+            '<svg class="{}" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}"{}>'
+        ).format(kind, name, *(number(value) for value in (self.width, self.height) * 2), subject)
         return head + Markup("").join(self._shapes) + Markup("</svg>")
 
     def _add(

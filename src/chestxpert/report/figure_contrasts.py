@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from chestxpert.report.canvas import Canvas
-from chestxpert.report.figure import Figure, Key, Table, two_widths
+from chestxpert.report.contrast_tables import contrast_tables
+from chestxpert.report.figure import Figure, Key, two_widths
 from chestxpert.report.results import METRICS, Contrast, Results, metric_name
 from chestxpert.report.rows import Frame, Mark, Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import MINUS, UNDEFINED, Scale, domain, p_value, signed, tick_text
@@ -30,7 +31,7 @@ def contrasts_figure(results: Results) -> Figure:
             "both chosen on validation."
         ),
         picture=forest(results, ordered, ("second better", "first better")),
-        tables=[contrasts_table(ordered)],
+        tables=contrast_tables(ordered, results.comparison.get("margin")),
         keys=SHOWN_KEYS,
     )
 
@@ -72,7 +73,7 @@ def _rows(ordered: Sequence[Contrast]) -> tuple[list[Row], list[Contrast | None]
             contrasts.append(None)
         # A corrected line has its recipe's name in its own.
         label = contrast.a if contrast.kind == "posthoc" else f"{contrast.a} {MINUS} {contrast.b}"
-        rows.append(Row(label, strong=contrast.kind == "best"))
+        rows.append(Row(label, strong=contrast.kind == "best", about=(contrast.a, contrast.b)))
         contrasts.append(contrast)
     return rows, contrasts
 
@@ -113,9 +114,3 @@ def _signed_tick(value: float, step: float) -> str:
 def _spoken(contrasts: Sequence[Contrast]) -> str:
     shown = [f"{c.a} against {c.b} on {metric_name(c.metric)} {_words(c)}" for c in contrasts if c.clear]
     return f"{len(contrasts)} contrasts; difference shown for: {'; '.join(shown) if shown else 'none'}."
-
-
-def contrasts_table(contrasts: Sequence[Contrast]) -> Table:
-    """The same numbers, a row a contrast."""
-    rows = [[c.a, c.b, metric_name(c.metric), _words(c), p_value(c.p), p_value(c.p_adjusted)] for c in contrasts]
-    return Table(["recipe", "against", "metric", "difference [95 % interval]", "p", "p, Holm"], rows, words=3)

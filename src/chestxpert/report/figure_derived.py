@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chestxpert.report.contrast_tables import contrast_tables
 from chestxpert.report.figure import SIDES, Figure, Key, Table, two_widths
-from chestxpert.report.figure_contrasts import SHOWN_KEYS, by_metric, contrasts_table, forest
+from chestxpert.report.figure_contrasts import SHOWN_KEYS, by_metric, forest
 from chestxpert.report.figure_recipes import metric_panel
 from chestxpert.report.results import Contrast, Results, finding_name, metric_name
 from chestxpert.report.rows import Row, draw_rows
@@ -48,7 +49,12 @@ def _rows(results: Results) -> tuple[list[Row], list[str]]:
         parent = next(iter(results.made_of(name)), "")
         corrected = name.startswith(f"{parent}+")
         rows.append(
-            Row(name.removeprefix(parent) if corrected else name, results.side(name), strong=name in results.recipes)
+            Row(
+                name.removeprefix(parent) if corrected else name,
+                results.side(name),
+                strong=name in results.recipes,
+                about=(name,),
+            )
         )
     return rows, results.lines
 
@@ -71,7 +77,7 @@ def derived_contrasts_figure(results: Results) -> Figure | None:
             "table. An ensemble against single runs compares different budgets."
         ),
         picture=forest(results, moved, ("lower", "higher")),
-        tables=[contrasts_table(by_metric(results, results.derived_contrasts))],
+        tables=contrast_tables(by_metric(results, results.derived_contrasts)),
         keys=SHOWN_KEYS,
     )
 

@@ -29,6 +29,7 @@ def findings_figure(
     positives, prevalence : mappings of finding to its test images, and to their share of all test images
     """
     best = results.best
+    floors = any(results.floor("auroc", finding) is not None for finding in findings)
     rows = [Row(finding_name(finding), note=grouped(positives[finding])) for finding in findings]
     panels = [
         Panel("AUROC", *_auroc_ends(results, findings, best), _bars(results, findings, best, "auroc", 0.5)),
@@ -46,6 +47,7 @@ def findings_figure(
             "reaches, the finding's share of the test images. Findings are ordered by their number of training "
             "images; the column gives their test images. Few test images, wide intervals; an arrow marks one "
             "that goes on beyond the axis."
+            + (" Dotted: what view, age and sex alone reach, without an image." if floors else "")
         ),
         picture=two_widths(
             lambda frame: draw_rows(rows, panels, frame, note_title="test n"), _spoken(results, findings, best), 28
@@ -54,6 +56,7 @@ def findings_figure(
         keys=[
             *(replace(SIDES[results.hierarchical(name)], words=name) for name in best),
             Key("reference", "bar", "guessing"),
+            *([Key("floor", "bar", "view, age and sex alone")] if floors else []),
         ],
     )  # fmt: skip
 
@@ -88,10 +91,14 @@ def _bars(
             return
         for place, name in enumerate(best):
             middle = y + (place - (len(best) - 1) / 2) * 11
-            _bar(canvas, scale, middle, origin, results, (name, finding, metric))
+            with canvas.about(name):
+                _bar(canvas, scale, middle, origin, results, (name, finding, metric))
         if prevalence is not None:
             x = scale(prevalence[finding])
             canvas.line(x, y - 12, x, y + 12, "guess")
+        floor = results.floor(metric, finding)
+        if floor is not None:
+            canvas.line(scale(floor), y - 12, scale(floor), y + 12, "floor")
 
     return mark
 
@@ -118,9 +125,14 @@ def _spoken(results: Results, findings: Sequence[str], best: Sequence[str]) -> s
 
 
 def findings_table(results: Results, findings: Sequence[str], metric: str, positives: Mapping[str, int]) -> Table:
-    """One metric of every finding and every recipe."""
+    """One metric of every finding and every recipe, and what is reached without an image."""
+    floors = any(results.floor(metric, finding) is not None for finding in findings)
     rows = [
-        [finding_name(f), grouped(positives[f]), *(results.label(name, f, metric).words() for name in results.recipes)]
+        [
+            finding_name(f), grouped(positives[f]), *([decimal(results.floor(metric, f))] if floors else []),
+            *(results.label(name, f, metric).words() for name in results.recipes),
+        ]
         for f in findings
-    ]
-    return Table(["finding", "test n", *results.recipes], rows, note=METRIC_WORDS[metric])
+    ]  # fmt: skip
+    head = ["finding", "test n", *(["no image"] if floors else []), *results.recipes]
+    return Table(head, rows, note=METRIC_WORDS[metric])

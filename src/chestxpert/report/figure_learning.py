@@ -114,7 +114,7 @@ def _plot(
     _epochs(canvas, x, last)
     for each in series.values():
         _curves(canvas, each, (x, y, loss), side)
-    return canvas.svg(f"Learning curves of {recipe}, network {network}", "small")
+    return canvas.svg(f"Learning curves of {recipe}, network {network}", "small", (recipe,))
 
 
 def _curves(canvas: Canvas, lines: Sequence[Line], scales: tuple[Scale, Scale, Scale], side: str) -> None:

@@ -10,6 +10,11 @@ from chestxpert.report.results import METRICS, Results, metric_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain
 
+_FLOOR = (
+    " The dotted line is the shortcut floor: what a logistic regression on view, age and sex reaches without a look at "
+    "any image. Only what lies above it speaks of images."
+)
+
 
 def _shown(results: Results) -> list[str]:
     """The metric that decides, then the other main ones."""
@@ -20,7 +25,7 @@ def recipes_figure(results: Results) -> Figure:
     """Flat against hierarchical: mean, interval and single seeds of every recipe on three metrics."""
     rows, names = _recipe_rows(results)
     metrics = _shown(results)
-    panels = [metric_panel(results, metric, rows, names) for metric in metrics]
+    panels = [metric_panel(results, metric, rows, names, results.floor(metric)) for metric in metrics]
     names = [name for name in names if name]
     name = "Every recipe with its 95 % interval: " + "; ".join(
         f"{recipe} {metric_name(metrics[0])} {results.metric(recipe, metrics[0]).words()}" for recipe in names
@@ -28,6 +33,9 @@ def recipes_figure(results: Results) -> Figure:
     keys = [*SIDES, Key("reference", "dash", f"mean of {results.baseline}")]
     if any(results.per_seed(name, metrics[0]) for name in names):
         keys.insert(2, Key("muted", "ring", "one seed"))
+    floors = any(results.floor(metric) is not None for metric in metrics)
+    if floors:
+        keys.append(Key("floor", "bar", "view, age and sex alone"))
     return Figure(
         anchor="fig-recipes",
         title="Flat against hierarchical",
@@ -36,6 +44,7 @@ def recipes_figure(results: Results) -> Figure:
             "patients. Further right is better. Intervals of two recipes may overlap although "
             "their difference is clear, since both are measured on the same patients: for differences, read the "
             "next figure. Tinted rows are the best flat and the best hierarchical recipe, chosen on validation."
+            + (_FLOOR if floors else "")
         ),
         picture=two_widths(lambda frame: draw_rows(rows, panels, frame), name, 30),
         tables=[metrics_table(results)],
@@ -58,12 +67,17 @@ def _recipe_rows(results: Results) -> tuple[list[Row], list[str]]:
     return rows, names
 
 
-def metric_panel(results: Results, metric: str, rows: Sequence[Row], names: Sequence[str]) -> Panel:
-    """One metric of each row's line, with its interval and single seeds; `names` is '' for a heading."""
+def metric_panel(
+    results: Results, metric: str, rows: Sequence[Row], names: Sequence[str], floor: float | None = None
+) -> Panel:
+    """One metric of each row's line, with its interval and single seeds; `names` is '' for a heading.
+
+    `floor` is a value with a dotted line across all rows.
+    """
     estimates = {name: results.metric(name, metric) for name in names if name}
     points = [value for name in estimates for value in results.per_seed(name, metric)]
     ends = [value for e in estimates.values() for value in (e.mean, e.low, e.high)]
-    low, high = domain([*ends, *points], floor=0.0, ceiling=1.0)
+    low, high = domain([*ends, *points, floor], floor=0.0, ceiling=1.0)
 
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
         name = names[index]
@@ -83,7 +97,8 @@ def metric_panel(results: Results, metric: str, rows: Sequence[Row], names: Sequ
 
     reference = results.metric(results.baseline, metric).mean if results.baseline in names else None
     title = metric_name(metric).removesuffix(" (less is better)")  # a panel is narrow; captions say so
-    return Panel(title, low, high, mark, reference=reference, room=36)
+    lines = [] if floor is None else [(floor, "floor")]
+    return Panel(title, low, high, mark, reference=reference, room=36, lines=lines)
 
 
 def metrics_table(results: Results) -> Table:

@@ -159,12 +159,14 @@ def _plot(results: Results, label: str, column: int, scores: Scores, metric: str
     plot.curve([(0, 0), (1, 1)] if roc else [(0, prevalence), (1, prevalence)], "reference")
     points: Callable[[BoolArray, FloatArray], list[Point]] = roc_points if roc else precision_recall_points
     for name, seeds in recipes.items():
-        for probs in seeds:
-            plot.curve(points(truth, probs), results.side(name))
+        with plot.canvas.about(name):
+            for probs in seeds:
+                plot.curve(points(truth, probs), results.side(name))
     _marks(plot, results, label, (truth, recipes), roc)
     for place, name in enumerate(scores.probs):
         height = (0.05 + 0.12 * (len(scores.probs) - 1 - place)) if roc else 0.9 - 0.12 * place
-        plot.words(0.97, height, decimal(results.label(name, label, metric).mean), results.side(name))
+        with plot.canvas.about(name):
+            plot.words(0.97, height, decimal(results.label(name, label, metric).mean), results.side(name))
     means = ", ".join(f"{name} {decimal(results.label(name, label, metric).mean)}" for name in scores.probs)
     return plot.svg(f"{title}, {'AUROC' if roc else 'average precision'}: {means}")
 
@@ -179,4 +181,5 @@ def _marks(
             point = _operating_point(truth, probs >= threshold, roc)
             if point is not None:
                 place = plot.x(point[0]), plot.y(point[1])
-                plot.canvas.marker(*place, results.hierarchical(name), f"dot {results.side(name)}", size=2.6)
+                with plot.canvas.about(name):
+                    plot.canvas.marker(*place, results.hierarchical(name), f"dot {results.side(name)}", size=2.6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chestxpert.errors import RunError
@@ -75,6 +75,8 @@ class Contrast:
     p: float | None
     p_adjusted: float | None
     kind: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Everything stored on the contrast: other intervals and tests, which older comparisons lack."""
 
     @property
     def clear(self) -> bool:
@@ -241,6 +243,13 @@ class Results:
         """One of the recipe's metrics over all findings."""
         return Estimate.of(self.recipe(name).get("metrics", {}).get(metric))
 
+    def floor(self, metric: str, finding: str = "") -> float | None:
+        """What view, age and sex alone reach on a metric, over all findings or on one; None if not recorded."""
+        stored: object = self.comparison.get("floor")
+        for key in ("per_label", finding, metric) if finding else ("metrics", metric):
+            stored = stored.get(key) if isinstance(stored, Mapping) else None
+        return Estimate.of(stored).mean
+
     def label(self, name: str, finding: str, metric: str) -> Estimate:
         """One of the recipe's metrics on one finding."""
         return Estimate.of(self.recipe(name).get("per_label", {}).get(finding, {}).get(metric))
@@ -296,7 +305,12 @@ class Results:
 def _contrast(values: Mapping[str, Any]) -> Contrast:
     numbers = {key: _finite(values.get(key)) for key in ("difference", "low", "high", "p", "p_adjusted")}
     return Contrast(
-        str(values["a"]), str(values["b"]), str(values["metric"]), **numbers, kind=str(values.get("kind", ""))
+        str(values["a"]),
+        str(values["b"]),
+        str(values["metric"]),
+        **numbers,
+        kind=str(values.get("kind", "")),
+        more=values,
     )
 
 

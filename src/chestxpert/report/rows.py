@@ -24,13 +24,22 @@ Mark = Callable[[Canvas, Scale, int, float], None]
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its label, an optional note between label and panels, and how it stands out."""
+    """One row: its label, an optional note between label and panels, and how it stands out.
+
+    `about` names the recipes or findings that it shows, by which the page's filters find it; without any, its label.
+    """
 
     label: str
     kind: str = ""
     note: str = ""
     strong: bool = False
     heading: bool = False
+    about: Sequence[str] = ()
+
+    @property
+    def subjects(self) -> Sequence[str]:
+        """What a filter knows the row by; nothing for a heading."""
+        return () if self.heading else self.about or (self.label,)
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ class Panel:
         What lies to the left and to the right of the reference, beneath the title where there is one.
     at : sequence of float
         Where the ticks stand; round values if empty. `tick_words` of a power of ten makes a logarithmic axis.
+    lines : sequence of (float, str)
+        Further values with a line across all rows, each with the class name of its line.
     """
 
     title: str
@@ -64,6 +75,7 @@ class Panel:
     sides: tuple[str, str] | None = None
     tick_words: Callable[[float, float], str] = tick_text
     at: Sequence[float] = ()
+    lines: Sequence[tuple[float, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -134,7 +146,8 @@ def _draw_bands(canvas: Canvas, rows: Sequence[Row], frame: Frame, top: float) -
     for index, row in enumerate(rows):
         if row.strong:
             upper = top + _TOP + frame.row * index
-            canvas.rect(0, upper + 1, frame.width, frame.row - 2, f"band {row.kind}", rx="3")
+            with canvas.about(*row.subjects):
+                canvas.rect(0, upper + 1, frame.width, frame.row - 2, f"band {row.kind}", rx="3")
 
 
 def _draw_labels(canvas: Canvas, rows: Sequence[Row], frame: Frame, top: float, right: float, note_title: str) -> None:
@@ -146,11 +159,13 @@ def _draw_labels(canvas: Canvas, rows: Sequence[Row], frame: Frame, top: float, 
         kind = "label strong" if row.strong else "label"
         if row.heading:
             canvas.text(0, middle, row.label, f"heading {row.kind}" + (" above" if frame.above else ""))
-        elif frame.above:
-            canvas.text(2, top + _TOP + frame.row * index + 16, row.label, f"{kind} above")
-        else:
-            canvas.text(right, middle, row.label, kind, "end")
-            canvas.text(right + notes - 14, middle, row.note, "tick", "end")
+            continue
+        with canvas.about(*row.subjects):
+            if frame.above:
+                canvas.text(2, top + _TOP + frame.row * index + 16, row.label, f"{kind} above")
+            else:
+                canvas.text(right, middle, row.label, kind, "end")
+                canvas.text(right + notes - 14, middle, row.note, "tick", "end")
 
 
 def _draw_panel(
@@ -169,9 +184,13 @@ def _draw_panel(
             line = top + (28 if panel.title else 13)
             canvas.text(x - 8, line, f"\N{LEFTWARDS ARROW} {panel.sides[0]}", "tick", "end")
             canvas.text(x + 8, line, f"{panel.sides[1]} \N{RIGHTWARDS ARROW}", "tick")
+    for value, kind in panel.lines:
+        if panel.low <= value <= panel.high:
+            canvas.line(scale(value), first - 2, scale(value), last, kind)
     for index, row in enumerate(rows):
         if not row.heading:
-            panel.mark(canvas, scale, index, frame.middle(first, index))
+            with canvas.about(*row.subjects):
+                panel.mark(canvas, scale, index, frame.middle(first, index))
 
 
 def _draw_axis(canvas: Canvas, panel: Panel, scale: Scale, first: float, last: float) -> None:

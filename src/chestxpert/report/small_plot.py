@@ -16,7 +16,7 @@ HEIGHT = _TOP + SIDE + 18.0
 
 
 class UnitPlot:
-    """A plot whose axes both run from 0 to 1.
+    """A plot whose axes both run from 0 to 1, or to another end.
 
     Parameters
     ----------
@@ -24,12 +24,31 @@ class UnitPlot:
         Bold above the frame, and beside it in grey.
     across, up : str
         What the axes show.
+    x, y : tuple of (float, float)
+        What the axes run from and to.
+    ends : tuple of (str, str)
+        Words at the ends of the axis across.
+    top : str
+        Words at the upper end of the other.
     """
 
-    def __init__(self, title: str, note: str, across: str, up: str) -> None:
+    def __init__(
+        self,
+        title: str,
+        note: str,
+        across: str,
+        up: str,
+        *,
+        x: tuple[float, float] = (0.0, 1.0),
+        y: tuple[float, float] = (0.0, 1.0),
+        ends: tuple[str, str] = ("0", "1"),
+        top: str = "1",
+    ) -> None:
+        self.about = (title,)
         self.canvas = Canvas(WIDTH, HEIGHT)
-        self.x = Scale(0.0, 1.0, _LEFT, _LEFT + SIDE)
-        self.y = Scale(0.0, 1.0, _TOP + SIDE, _TOP)
+        self.x = Scale(*x, _LEFT, _LEFT + SIDE)
+        self.y = Scale(*y, _TOP + SIDE, _TOP)
+        self._ends, self._top = ends, top
         start = _LEFT if text_width(title, 12.5) <= SIDE else 0.0
         self.canvas.text(start, 12, title, "panel-title")
         self.canvas.text(start, 27, note, "tick")
@@ -38,12 +57,15 @@ class UnitPlot:
     def _frame(self, across: str, up: str) -> None:
         canvas, bottom, right = self.canvas, _TOP + SIDE, _LEFT + SIDE
         canvas.rect(_LEFT, _TOP, SIDE, SIDE, "frame")
-        canvas.line(self.x(0.5), _TOP, self.x(0.5), bottom, "grid")
-        canvas.line(_LEFT, self.y(0.5), right, self.y(0.5), "grid")
-        canvas.text(_LEFT, bottom + 13, "0", "tick", "middle")
-        canvas.text(right, bottom + 13, "1", "tick", "end")
+        canvas.line(_LEFT + SIDE / 2, _TOP, _LEFT + SIDE / 2, bottom, "grid")
+        canvas.line(_LEFT, _TOP + SIDE / 2, right, _TOP + SIDE / 2, "grid")
+        canvas.text(_LEFT, bottom + 13, self._ends[0], "tick", "middle" if len(self._ends[0]) < 3 else "start")
+        canvas.text(right, bottom + 13, self._ends[1], "tick", "end")
         canvas.text(_LEFT + SIDE / 2, bottom + 13, across, "tick", "middle")
-        canvas.text(_LEFT - 5, _TOP + 9, "1", "tick", "end")
+        if len(self._top) == 1:
+            canvas.text(_LEFT - 5, _TOP + 9, self._top, "tick", "end")
+        else:
+            canvas.text(_LEFT + 3, _TOP + 10, self._top, "tick")
         canvas.text(_LEFT - 7, _TOP + SIDE / 2, up, "tick", "middle", turn=-90)
 
     def curve(self, points: Sequence[Point], kind: str) -> None:
@@ -56,7 +78,7 @@ class UnitPlot:
 
     def svg(self, name: str) -> Markup:
         """The drawing with its accessible name."""
-        return self.canvas.svg(name, "small")
+        return self.canvas.svg(name, "small", self.about)
 
 
 def _thinned(points: Sequence[Point]) -> list[Point]:

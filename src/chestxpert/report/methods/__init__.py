@@ -1,0 +1,1 @@
+"""A methods section and a bibliography for whoever writes the study up, from what its folder records."""
