@@ -183,7 +183,7 @@ def test_a_margin_goes_from_the_command_line_to_the_comparison(command: str, mon
     seen = {}
     for module, name in ((chestxpert.study.run, "run_study"), (chestxpert.study.stored, "write_comparison")):
         monkeypatch.setattr(module, name, lambda first, *args, **kwargs: seen.update(kwargs, first=first) or {})
-    monkeypatch.setattr(chestxpert.report, "build_report", lambda study: study)
+    monkeypatch.setattr(chestxpert.report, "build_report", lambda study, images=True: study)
     monkeypatch.setattr(chestxpert.report, "summary_text", lambda comparison: "")
     arguments = ["--data", "d", "--out", "o", "--recipes", "flat-basic"] if command == "compare" else ["o"]
     assert main([command, *arguments, "--margin", "0.01"]) == 0
