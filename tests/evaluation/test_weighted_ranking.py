@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from chestxpert.evaluation import metrics
 from chestxpert.evaluation.bootstrap import PatientDraws, interval, two_sided_p
-from chestxpert.evaluation.weighted_ranking import drawn_ranking, split_ranking
+from chestxpert.evaluation.weighted_ranking import drawn_ranking, rank_labels, split_ranking
 
 
 def case(seed: int, decimals: int, n: int = 120) -> tuple[np.ndarray, np.ndarray, PatientDraws]:
@@ -163,7 +163,7 @@ def test_both_sides_of_a_split_are_measured_as_each_would_be_alone(decimals: int
     halves = np.random.default_rng(1).integers(0, 2, draws.counts.shape, dtype=np.int32)
     chosen, others = (PatientDraws(draws.patient_of_image, side) for side in (halves, 1 - halves))
     for mask in (None, known):
-        split = split_ranking(truth, scores, chosen, known=mask)
+        split = split_ranking(rank_labels(truth, scores, chosen, mask), chosen)
         alone = [drawn_ranking(truth, scores, side, known=mask) for side in (chosen, others)]
         np.testing.assert_allclose(np.array(split), np.array(alone), atol=1e-12)
         assert np.isnan(split[0][1][:, 2]).any()  # some halves lack the rare label, and say so

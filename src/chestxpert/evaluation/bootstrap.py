@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,19 @@ from chestxpert.errors import PredictionsError
 from chestxpert.evaluation.metrics import FloatArray
 
 IntArray = npt.NDArray[np.int64]
+Weights = npt.NDArray[np.floating[Any]]
+"""Whole numbers, how much each image or patient weighs; floating, since products of those are fast."""
+
+EXACT = 2**22
+"""The type of weights is single precision below this weight of all images, so that four times it is exact there."""
 LEVEL = 0.95
+BESIDE = 512
+"""Draws that are worked on together."""
 DRAWS = 2000
 """How many draws a comparison takes unless it is told otherwise."""
+FEWER = 500
+"""Draws, the first of those of a comparison, for what stands beside its answer: subgroups, levels of the tree, the
+diagnosis of hierarchies, the agreement of labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +80,14 @@ class PatientDraws:
         for row in counts:
             row[:] = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
         return cls(patient_of_image.astype(np.int64), counts)
+
+    @cached_property
+    def weights(self) -> list[tuple[slice, Weights]]:
+        """The draws in parts, each with what every patient weighs in it: (P, d), draws side by side."""
+        images = np.bincount(self.patient_of_image, minlength=self.counts.shape[1])
+        heaviest = int((self.counts @ images).max(initial=0))
+        kind = np.dtype(np.float32 if heaviest < EXACT else np.float64)
+        return [(part, np.ascontiguousarray(self.counts[part].T, dtype=kind)) for part in self.chunks(1, BESIDE)]
 
     def after_sample(self) -> PatientDraws:
         """The same draws behind a first one that is the sample itself, so that row 0 of a result is the estimate."""

@@ -16,7 +16,7 @@ from typing import Any
 from chestxpert.cohort.frequency import training_groups
 from chestxpert.cohort.table import SPLITS, Cohort
 from chestxpert.errors import PredictionsError
-from chestxpert.evaluation.bootstrap import DRAWS, LEVEL, PatientDraws
+from chestxpert.evaluation.bootstrap import DRAWS, FEWER, LEVEL, PatientDraws
 from chestxpert.evaluation.contrasts import (
     RecipeValues,
     baseline_of,
@@ -152,12 +152,12 @@ def _diagnosis(
     columns = [cohort.label_space.index(finding) for finding in cohort.label_space.findings]
     runs = {
         name: [
-            MeasuredRun(run.predictions, own.operating, own.average_precision[:, columns])
+            MeasuredRun(run.predictions, own.operating, own.average_precision[: 1 + FEWER, columns])
             for run, own in zip(study[name], measured[name], strict=True)
         ]
         for name in trained
     }
-    return diagnose(runs, against, cohort, drawn)
+    return diagnose(runs, against, cohort, drawn.first(FEWER))
 
 
 def _measure_all(

@@ -14,7 +14,7 @@ from chestxpert.evaluation.measures import Measured, Values
 from chestxpert.evaluation.metrics import ratio
 from chestxpert.evaluation.rates import Counts, image_ranking_losses, ranking_loss
 from chestxpert.evaluation.reliability import cox, drawn_cox, ece, ece_if_perfect, reliability
-from chestxpert.evaluation.roc import drawn_roc, partial_auroc, sensitivity_at_specificity
+from chestxpert.evaluation.roc import drawn_roc, roc_ends
 from chestxpert.evaluation.scored import Scored
 
 DECISIONS = ("sensitivity", "specificity", "mcc")
@@ -32,10 +32,9 @@ def further_metrics(scored: Scored) -> Measured:
     truth, probs, known = scored.truth, scored.probs, scored.known
     counts, fitted = Counts.of(truth, scored.decisions, known), cox(truth, probs, known)
     per_label = {name: getattr(counts, name)() for name in DECISIONS}
-    per_label |= {
-        name: sensitivity_at_specificity(truth, probs, wanted, known) for name, wanted in SPECIFICITIES.items()
-    }
-    per_label |= {"partial_auroc": partial_auroc(truth, probs, known=known), "ece": ece(truth, probs, known)}
+    sensitivities, areas = roc_ends(truth, probs, tuple(SPECIFICITIES.values()), known=known)
+    per_label |= dict(zip(SPECIFICITIES, sensitivities, strict=True))
+    per_label |= {"partial_auroc": areas, "ece": ece(truth, probs, known)}
     per_label |= {"ece_if_perfect": ece_if_perfect(probs, known)}
     per_label |= {name: getattr(fitted, name) for name in FITTED}
     return Measured(per_label, {"ranking_loss": np.asarray(ranking_loss(truth, probs, known))})

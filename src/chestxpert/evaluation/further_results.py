@@ -15,7 +15,7 @@ import numpy as np
 
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.agreement import SharedImages, describe_agreement, measure_against_both
-from chestxpert.evaluation.bootstrap import PatientDraws, interval
+from chestxpert.evaluation.bootstrap import FEWER, PatientDraws, interval
 from chestxpert.evaluation.decision_curve import THRESHOLDS, net_benefit, treat_all
 from chestxpert.evaluation.estimates import claimed, estimate, mean_over_labels, seed_mean
 from chestxpert.evaluation.floor import shortcut_floor
@@ -34,9 +34,6 @@ from chestxpert.taxonomy import Taxonomy
 
 CALIBRATES = ("platt", "temperature", "beta", "isotonic")
 """Corrections after training that are to make probabilities true ones."""
-
-SUBGROUP_DRAWS = 500
-"""Draws, of those of the comparison, that subgroups and the agreement of labels are measured in."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,7 +250,7 @@ def _reliability(study: Study, name: str, run: Scored) -> dict[str, Any]:
 
 def _subgroups(study: Study, scored: Mapping[str, Sequence[Scored]], columns: Sequence[str]) -> dict[str, Any]:
     parts = partitions(study.cohort, study.cohort.rows("test"), columns)
-    few = study.draws.first(SUBGROUP_DRAWS)
+    few = study.draws.first(FEWER)
     findings = study.cohort.label_space.findings
     return {
         "by": [part.name for part in parts],
@@ -293,7 +290,7 @@ def _floor(study: Study) -> dict[str, Any] | None:
 def _agreement(study: Study, other: Cohort) -> dict[str, Any]:
     """Agreement of the labels, and the detailed recipes' first seeds measured against both sources."""
     shared = SharedImages.of(study.cohort, other)
-    draws = min(len(study.draws), SUBGROUP_DRAWS)
+    draws = min(len(study.draws), FEWER)
     described = describe_agreement(study.cohort, shared, draws, study.seed)
     measured = {}
     for name in study.detailed:

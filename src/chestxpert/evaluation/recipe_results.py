@@ -10,7 +10,7 @@ import numpy as np
 
 from chestxpert.cohort.frequency import training_groups
 from chestxpert.cohort.table import Cohort
-from chestxpert.evaluation.bootstrap import PatientDraws
+from chestxpert.evaluation.bootstrap import FEWER, PatientDraws
 from chestxpert.evaluation.contrasts import RecipeValues
 from chestxpert.evaluation.derived import Derived
 from chestxpert.evaluation.estimates import seed_mean
@@ -73,7 +73,8 @@ class RunResult:
 class RunMeasures:
     """One run measured: on validation, on test, and on test in every draw.
 
-    `by_level` is `drawn_level_counts` on test, the sample itself in row 0.
+    `drawn_inner` and `by_level` are of the first `FEWER` draws; the latter is `drawn_level_counts` on test, the sample
+    itself in row 0.
     """
 
     operating: Operating
@@ -105,8 +106,8 @@ class RunMeasures:
             further=further_metrics(test),
             drawn_further=drawn_decisions(test, draws),
             inner=inner,
-            drawn_inner=inner.drawn(draws),
-            by_level=drawn_level_counts(test, draws.after_sample()),
+            drawn_inner=inner.drawn(draws.first(FEWER)),
+            by_level=drawn_level_counts(test, draws.first(FEWER).after_sample()),
             tree=tree_confusion(run.predictions, cohort, "test", operating),
             scored=test,
             spread=Spread.of(test, point, inner, draws),
@@ -223,7 +224,8 @@ def _levels(measured: Sequence[RunMeasures], taxonomy: Taxonomy) -> dict[str, An
     """Means of each level and metrics of each inner node, over seeds and with intervals; see `levels`."""
     per_seed = [run.inner.measured() for run in measured]
     test = [level_values(run.test.per_label, own, taxonomy) for run, own in zip(measured, per_seed, strict=True)]
-    drawn = [level_values(run.drawn.per_label, run.drawn_inner, taxonomy) for run in measured]
+    labels = [{name: run.drawn.per_label[name][:FEWER] for name in LEVEL_METRICS} for run in measured]
+    drawn = [level_values(own, run.drawn_inner, taxonomy) for own, run in zip(labels, measured, strict=True)]
     moved = [level_values(run.spread.per_label, run.spread.inner, taxonomy) for run in measured]
     means = {}
     for level in range(max(taxonomy.levels)):

@@ -6,16 +6,14 @@ the straight line, as in scikit-learn.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from chestxpert.evaluation.bootstrap import PatientDraws
+from chestxpert.evaluation.bootstrap import PatientDraws, Weights
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, known_columns, pair, ratio
-from chestxpert.evaluation.weighted_ranking import RankedLabel
+from chestxpert.evaluation.weighted_ranking import RankedLabel, WeightedSums, each_part, rank_labels
 
 MAX_FPR = 0.1
 """The false-positive rate up to which the partial area is taken: nine in ten healthy images left alone, or more."""
@@ -23,56 +21,70 @@ MAX_FPR = 0.1
 _ROUNDING = 1e-9  # so that 10 % of 30 negatives are 3 of them
 
 
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """The ROC curve of D draws: it only rises at the G scores that positives have, and is level between them.
+class LeftEnd:
+    """Sensitivities and the partial area of d draws, added up from the highest score down.
+
+    The curve only rises at the scores that positives have, and is level between them.
 
     Parameters
     ----------
-    start, end : (D, G) float64 arrays
-        Negatives above each of these scores, and down to it: the same but for negatives that share the score.
-    below, high : (D, G) float64 arrays
-        Positives above it, and down to it.
-    positives, negatives : (D,) float64 arrays
+    positives, negatives : (d,) float64 arrays
+    specificities : sequence of S floats
+    max_fpr : float
     """
 
-    start: FloatArray
-    end: FloatArray
-    below: FloatArray
-    high: FloatArray
-    positives: FloatArray
-    negatives: FloatArray
+    def __init__(
+        self, positives: FloatArray, negatives: FloatArray, specificities: Sequence[float], max_fpr: float
+    ) -> None:
+        self._positives, self._negatives, self._max_fpr = positives, negatives, max_fpr
+        self._limit = negatives * max_fpr
+        self._allowed = [np.floor(negatives * (1 - specificity) + _ROUNDING) for specificity in specificities]
+        self._reached = np.zeros((len(self._allowed), len(positives)))
+        self._area, self._left, self._below = (
+            np.zeros(len(positives)),
+            np.zeros(len(positives)),
+            np.zeros(len(positives)),
+        )
 
-    @classmethod
-    def of(cls, ranked: RankedLabel, counts: npt.NDArray[np.int32]) -> Curve:
-        """Curve of one label, each image weighing what its patient counts in (D, P)."""
-        if not len(ranked.ends):
-            none = np.empty((len(counts), 0))
-            return cls(none, none, none, none, np.zeros(len(counts)), np.zeros(len(counts)))
-        sums = ranked.sums(counts)
-        high = sums.hits.astype(np.float64)
+    def add(self, sums: WeightedSums) -> bool:
+        """Go down one more block of scores; False once what lies further down makes no difference."""
+        high, reached = sums.hits.astype(np.float64), sums.reached.astype(np.float64)
         below = high - sums.gain
-        return cls(sums.above - below, sums.reached - high, below, high, high[:, -1], sums.images - high[:, -1])
-
-    def sensitivity_at(self, specificity: float) -> FloatArray:
-        """(D,) largest sensitivity among the points whose specificity is at least this; NaN without both classes."""
-        allowed = np.floor(self.negatives * (1 - specificity) + _ROUNDING)
-        reached = np.where(self.end <= allowed[:, None], self.high, 0.0).max(axis=1, initial=0.0)
-        return np.where(self.negatives > 0, ratio(reached, self.positives), np.nan)
-
-    def partial_area(self, max_fpr: float) -> FloatArray:
-        """(D,) area up to `max_fpr`, standardised (McClish); NaN without both classes."""
-        limit = self.negatives[:, None] * max_fpr
-        start, end = np.minimum(self.start, limit), np.minimum(self.end, limit)
+        end, start = reached - high, reached - sums.group - below
+        for best, allowed in zip(self._reached, self._allowed, strict=True):
+            np.maximum(best, np.where(end <= allowed, high, 0.0).max(axis=0), out=best)
+        lowest, wide = end[-1], end - start
+        start, end = np.minimum(start, self._limit), np.minimum(end, self._limit)
         # Level up to a score, then straight up to where its ties end, which the limit may cut short.
-        wide = self.end - self.start
         share = np.divide(end - start, wide, out=np.zeros_like(wide), where=wide > 0)
-        area = ((end - start) * (self.below + share * (self.high - self.below) / 2)).sum(axis=1)
-        left = np.hstack([np.zeros_like(limit), end])
-        level = np.hstack([start, limit]) - left
-        area += (level * np.hstack([self.below, self.positives[:, None]])).sum(axis=1)
-        part, least = ratio(area, self.positives * self.negatives), max_fpr**2 / 2
-        return np.asarray((1 + (part - least) / (max_fpr - least)) / 2)
+        self._area += ((end - start) * (below + share * (high - below) / 2)).sum(axis=0)
+        left = np.vstack([self._left, end[:-1]])
+        self._area += ((start - left) * below).sum(axis=0)
+        self._left, self._below = end[-1], high[-1]
+        furthest = np.max([self._limit, *self._allowed], axis=0)
+        return bool((lowest <= furthest).any())
+
+    def sensitivities(self) -> FloatArray:
+        """(S, d) largest sensitivity among the points of each specificity or a higher one; NaN without both classes."""
+        return np.asarray(np.where(self._negatives > 0, ratio(self._reached, self._positives), np.nan))
+
+    def partial_area(self) -> FloatArray:
+        """(d,) area up to the limit, standardised (McClish); NaN without both classes."""
+        area = self._area + (self._limit - self._left) * self._below
+        part, least = ratio(area, self._positives * self._negatives), self._max_fpr**2 / 2
+        return np.asarray((1 + (part - least) / (self._max_fpr - least)) / 2)
+
+
+def _left_end(
+    ranked: RankedLabel, weights: Weights, specificities: Sequence[float], max_fpr: float
+) -> tuple[FloatArray, FloatArray]:
+    """Sensitivities (S, d) and partial area (d,) of one label, each image weighing what its patient does in (P, d)."""
+    positives = ranked.positives(weights)
+    found = LeftEnd(positives, ranked.weight(weights) - positives, specificities, max_fpr)
+    for sums in ranked.blocks(weights):
+        if not found.add(sums):
+            break
+    return found.sensitivities(), found.partial_area()
 
 
 def sensitivity_at_specificity(
@@ -95,7 +107,7 @@ def sensitivity_at_specificity(
     -------
     (K,) float64 array in [0, 1]; NaN without positives or without negatives.
     """
-    return np.array([curve.sensitivity_at(specificity)[0] for curve in _curves(truth, probs, known)])
+    return roc_ends(truth, probs, (specificity,), known=known)[0][0]
 
 
 def partial_auroc(
@@ -119,16 +131,26 @@ def partial_auroc(
     -------
     (K,) float64 array; NaN without positives or without negatives.
     """
-    return np.array([curve.partial_area(max_fpr)[0] for curve in _curves(truth, probs, known)])
+    return roc_ends(truth, probs, (), max_fpr, known)[1]
 
 
-def _curves(truth: npt.ArrayLike, probs: npt.ArrayLike, known: npt.ArrayLike | None) -> list[Curve]:
+def roc_ends(
+    truth: npt.ArrayLike,
+    probs: npt.ArrayLike,
+    specificities: Sequence[float],
+    max_fpr: float = MAX_FPR,
+    known: npt.ArrayLike | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """`sensitivity_at_specificity` at each of S specificities and `partial_auroc`: (S, K) and (K,) arrays."""
     held, scores = pair(truth, probs, "probabilities")
     mask = known_columns(known, held.shape)
     told = np.ones_like(held) if mask is None else mask
-    rows = [told[:, k] for k in range(held.shape[1])]
-    ranked = [RankedLabel.of(held[use, k], scores[use, k], np.arange(use.sum())) for k, use in enumerate(rows)]
-    return [Curve.of(label, np.ones((1, use.sum()), dtype=np.int32)) for label, use in zip(ranked, rows, strict=True)]
+    sensitivities, areas = np.empty((len(specificities), held.shape[1])), np.empty(held.shape[1])
+    for label, use in enumerate(told.T):
+        ranked = RankedLabel.of(held[use, label], scores[use, label], np.zeros(int(use.sum()), dtype=np.int64))
+        some, area = _left_end(ranked, np.ones((1, 1)), specificities, max_fpr)
+        sensitivities[:, label], areas[label] = some[:, 0], area[0]
+    return sensitivities, areas
 
 
 def drawn_roc(
@@ -146,19 +168,13 @@ def drawn_roc(
     sensitivities : (S, D, K) float64 array
     areas : (D, K) float64 array
     """
-    told = np.ones_like(truth) if known is None else known
     sensitivities = np.empty((len(specificities), len(draws), truth.shape[1]))
     areas = np.empty((len(draws), truth.shape[1]))
+    ranked = rank_labels(truth, probs, draws, known)
 
-    def work(label: int) -> None:
-        rows = told[:, label]
-        ranked = RankedLabel.of(truth[rows, label], probs[rows, label], draws.patient_of_image[rows])
-        for part in draws.chunks(len(ranked.patients)):
-            curve = Curve.of(ranked, draws.counts[part])
-            areas[part, label] = curve.partial_area(max_fpr)
-            for row, specificity in enumerate(specificities):
-                sensitivities[row, part, label] = curve.sensitivity_at(specificity)
+    def measure(part: slice, weights: Weights, label: int) -> None:
+        found = _left_end(ranked[label], weights, specificities, max_fpr)
+        sensitivities[:, part, label], areas[part, label] = found
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        list(pool.map(work, range(truth.shape[1])))
+    each_part(ranked, draws, measure)
     return sensitivities, areas

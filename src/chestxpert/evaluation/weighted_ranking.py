@@ -3,22 +3,78 @@
 Sorting depends on the scores alone, so it is done once a label; a draw only changes the weights, and all that both
 metrics need are running sums of weights at the scores that positives have. Equal scores form one group, as in
 scikit-learn, to which results are equal up to rounding.
+
+Draws lie side by side in memory, images below each other: one step down the ranking is one addition for all draws. The
+weights between two positives are added up by a sparse product, of the ranking and the patients' weights.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
-from chestxpert.evaluation.bootstrap import IntArray, PatientDraws
+from chestxpert.evaluation.bootstrap import IntArray, PatientDraws, Weights
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, ratio
+
+ROWS = 256
+"""Groups that are worked on together: with the draws of one part they fit into a processor's own cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedSums:
+    """Weights at G groups of equal scores that hold a positive, highest score first, in each of d draws.
+
+    Whole numbers all of them, in a type that holds them exactly.
+
+    Parameters
+    ----------
+    gain, hits : (G, d) arrays
+        Weight of the positives of each group, and of those down to its end.
+    group, reached : (G, d) arrays
+        Weight of all images of each group, and of those down to its end.
+    """
+
+    gain: Weights
+    hits: Weights
+    group: Weights
+    reached: Weights
+
+    def less(self, other: WeightedSums) -> WeightedSums:
+        """The sums of what `other` leaves of these."""
+        return WeightedSums(*(getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__))
+
+
+class Areas:
+    """The areas under both curves of d draws, added up from blocks of sums."""
+
+    def __init__(self, draws: int) -> None:
+        self._precision, self._outranked = np.zeros(draws), np.zeros(draws)
+        self._positives: FloatArray = np.zeros(draws)
+
+    def add(self, sums: WeightedSums) -> None:
+        """Go down one more block; overwrites its `reached` and `group`."""
+        self._positives = sums.hits[-1].astype(np.float64)
+        # Where nothing is reached, nothing is gained: whatever stands for the precision there weighs 0.
+        reached = np.maximum(sums.reached, 1, out=sums.reached)
+        self._precision += _dot(sums.gain, np.divide(sums.hits, reached, dtype=np.float64))
+        # Half a group's ties count, so gain * (above + reached) / 2 is what outranks the positives.
+        both = np.multiply(reached, 2, out=reached)
+        both -= sums.group
+        self._outranked += _dot(sums.gain, both)
+
+    def metrics(self, images: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """AUROC and average precision, NaN where undefined; `images` is (d,) the weight of all images."""
+        positives = self._positives
+        # Outranked holds each pair of positives too, P * P / 2 in all, whatever their order.
+        pairs = 2 * positives * (images - positives)
+        return 1 - ratio(self._outranked - positives**2, pairs), ratio(self._precision, positives)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,21 +116,28 @@ class RankedLabel:
         images = np.bincount(patients)
         return cls(patients[:last], images, patients[held], starts[used], ends[used], positive_starts)
 
-    def measure(self, counts: npt.NDArray[np.int32]) -> tuple[FloatArray, FloatArray]:
-        """AUROC and average precision for (d, P) patient counts: two (d,) arrays, NaN where undefined."""
-        return self.sums(counts).metrics()
+    def measure(self, weights: Weights) -> tuple[FloatArray, FloatArray]:
+        """AUROC and average precision for (P, d) weights of patients: two (d,) arrays, NaN where undefined."""
+        areas = Areas(weights.shape[1])
+        for sums in self.blocks(weights):
+            areas.add(sums)
+        return areas.metrics(self.weight(weights))
 
-    def measure_split(self, counts: npt.NDArray[np.int32]) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
-        """As `measure`, for counts of 0 and 1 and for what they leave out: all sums of the rest are differences."""
-        chosen = self.sums(counts)
-        return chosen.metrics(), self._sums_of_all.less(chosen).metrics()
+    def measure_split(self, weights: Weights) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
+        """As `measure`, for weights of 0 and 1, and for what they leave out: all sums of the rest are differences."""
+        chosen, rest = Areas(weights.shape[1]), Areas(weights.shape[1])
+        for whole, sums in zip(self._blocks_of_all, self.blocks(weights), strict=True):
+            rest.add(whole.less(sums))
+            chosen.add(sums)
+        images = self.weight(weights)
+        return chosen.metrics(images), rest.metrics(self.images.sum() - images)
 
-    def hits_among_first(self, counts: npt.NDArray[np.int32], called: FloatArray) -> FloatArray:
-        """Positives among the images with the highest scores, for (d, P) patient counts.
+    def hits_among_first(self, weights: Weights, called: FloatArray) -> FloatArray:
+        """Positives among the images with the highest scores, for (P, d) weights of patients.
 
         Parameters
         ----------
-        counts : (d, P) int32 array
+        weights : (P, d) array
         called : (d, C) array
             How many images are taken. Where a group of equal scores is taken in part, so are its positives.
 
@@ -82,82 +145,109 @@ class RankedLabel:
         -------
         (d, C) float64 array
         """
-        result = np.zeros(called.shape)
         if not len(self.ends):
-            return result
-        sums = self.sums(counts)
-        # Hits over images taken: a line that rises within each group that holds a positive, and nowhere else.
-        taken = np.stack([sums.above, sums.reached], axis=2).reshape(len(counts), -1)
-        found = np.stack([sums.hits - sums.gain, sums.hits], axis=2).reshape(len(counts), -1)
-        for row in range(len(counts)):
-            result[row] = np.interp(called[row], taken[row], found[row])
-        return result
+            return np.zeros(called.shape)
+        sums, draw = self.sums(weights), np.arange(len(called))[:, None]
+        whole = _places(sums.reached, called)
+        found = np.where(whole > 0, sums.hits[np.maximum(whole, 1) - 1, draw], 0).astype(np.float64)
+        after = np.minimum(whole, len(self.ends) - 1)
+        group = sums.group[after, draw]
+        share = ratio(called - (sums.reached[after, draw] - group), group)
+        part = np.clip(np.nan_to_num(share), 0, 1) * sums.gain[after, draw]
+        return found + np.where(whole < len(self.ends), part, 0.0)
 
-    @cached_property
-    def _sums_of_all(self) -> WeightedSums:
-        """The sums where every patient weighs 1."""
-        return self.sums(np.ones((1, len(self.images)), dtype=np.int32))
+    def weight(self, weights: Weights) -> FloatArray:
+        """(d,) weight of all images."""
+        return np.asarray(self.images.astype(weights.dtype) @ weights[: len(self.images)], dtype=np.float64)
 
-    def sums(self, counts: npt.NDArray[np.int32]) -> WeightedSums:
-        """Running sums of the weights of (d, P) patient counts, where the positives are."""
-        if not len(self.ends):
-            nothing = np.zeros((len(counts), 0), dtype=np.int32)
-            return WeightedSums(nothing, nothing, nothing, nothing, np.zeros(len(counts)))
-        # Weight of all images from the highest score down to each image, and of the positives of each group. Below the
-        # last positive nothing but the number of images counts.
-        running = np.cumsum(np.take(counts, self.patients, axis=1), axis=1, dtype=np.int32)
-        gain = np.take(counts, self.positive_patients, axis=1)
-        if len(self.ends) < gain.shape[1]:
-            gain = np.add.reduceat(gain, self.positive_starts, axis=1)
-        hits = np.cumsum(gain, axis=1, dtype=np.int32)
-        above, reached = np.take(running, self.starts - 1, axis=1), np.take(running, self.ends, axis=1)
-        if self.starts[0] == 0:
-            above[:, 0] = 0
+    def positives(self, weights: Weights) -> FloatArray:
+        """(d,) weight of the positives."""
+        each = np.bincount(self.positive_patients, minlength=len(self.images)).astype(weights.dtype)
+        return np.asarray(each @ weights[: len(each)], dtype=np.float64)
+
+    def sums(self, weights: Weights) -> WeightedSums:
+        """All sums at once, for (P, d) weights of patients; `few_at_a_time` keeps them small."""
+        blocks = list(self.blocks(weights)) or [WeightedSums(*np.zeros((4, 0, weights.shape[1]), weights.dtype))]
         return WeightedSums(
-            gain, hits, above, reached, (counts[:, : len(self.images)] @ self.images).astype(np.float64)
+            *(np.concatenate([getattr(b, f) for b in blocks]) for f in WeightedSums.__dataclass_fields__)
         )
 
+    def few_at_a_time(self, part: slice, weights: Weights, cells: int = 256_000) -> Iterator[tuple[slice, Weights]]:
+        """Fewer draws each, so that G times their number stays near `cells`, for those who need all sums at once."""
+        step = max(1, cells // max(1, len(self.ends)))
+        for start in range(0, weights.shape[1], step):
+            some = np.ascontiguousarray(weights[:, start : start + step])
+            yield slice(part.start + start, part.start + start + some.shape[1]), some
 
-@dataclass(frozen=True, eq=False)
-class WeightedSums:
-    """Weights at the G groups of equal scores that hold a positive, highest score first, in each of d draws.
+    def blocks(self, weights: Weights) -> Iterator[WeightedSums]:
+        """Running sums of (P, d) weights of patients at the groups that hold a positive, some groups at a time."""
+        weights = weights[: len(self.images)]
+        before = np.zeros((2, weights.shape[1]), dtype=weights.dtype)
+        for (first, last), down_to, within in self._products:
+            gain, since = self._gain(weights, first, last), down_to @ weights
+            group = gain if within is None else since if within is down_to else within @ weights
+            running = np.stack([since, gain], axis=1)
+            for row in running:
+                before = np.add(row, before, out=row)
+            before = before.copy()  # the block may be overwritten
+            yield WeightedSums(gain, running[:, 1], group, running[:, 0])
 
-    Parameters
-    ----------
-    gain, hits : (d, G) int32 arrays
-        Weight of the positives of each group, and of those down to its end.
-    above, reached : (d, G) int32 arrays
-        Weight of all images before each group, and down to its end.
-    images : (d,) float64 array
-        Weight of all images.
-    """
+    def _gain(self, weights: Weights, first: int, last: int) -> Weights:
+        """(last - first, d) weight of the positives of some groups."""
+        starts = self.positive_starts[first:last]
+        end = len(self.positive_patients) if last == len(self.ends) else self.positive_starts[last]
+        rows = np.take(weights, self.positive_patients[starts[0] : end], axis=0)
+        return rows if len(rows) == len(starts) else np.add.reduceat(rows, starts - starts[0], axis=0)
 
-    gain: npt.NDArray[np.int32]
-    hits: npt.NDArray[np.int32]
-    above: npt.NDArray[np.int32]
-    reached: npt.NDArray[np.int32]
-    images: FloatArray
+    @cached_property
+    def _products(self) -> list[tuple[tuple[int, int], csr_array, csr_array | None]]:
+        """For each block of groups its ends, and the images down to each group and within it.
 
-    def less(self, other: WeightedSums) -> WeightedSums:
-        """The sums of what `other` leaves of these."""
-        return WeightedSums(*(getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__))
+        Within is None where each group is one image, and the same as down to where nothing lies between the groups.
+        """
+        since = np.append(0, self.ends + 1)
+        result = []
+        for first in range(0, len(self.ends), ROWS):
+            last = min(first + ROWS, len(self.ends))
+            starts, ends = self.starts[first:last], self.ends[first:last] + 1
+            down_to = self._images(since[first:last], ends)
+            alone, side_by_side = (ends - starts == 1).all(), (starts == since[first:last]).all()
+            within = None if alone else down_to if side_by_side else self._images(starts, ends)
+            result.append(((first, last), down_to, within))
+        return result
 
-    def metrics(self) -> tuple[FloatArray, FloatArray]:
-        """AUROC and average precision: two (d,) arrays, NaN where undefined."""
-        if not self.hits.shape[1]:
-            return np.full(len(self.hits), np.nan), np.full(len(self.hits), np.nan)
-        positives = self.hits[:, -1].astype(np.float64)
-        negatives = self.images - positives
-        # Half a group's ties count, so gain * (above + reached) / 2 is what outranks the positives. It holds each
-        # pair of positives too, P * P / 2 in all, whatever their order.
-        outranked = _dot(self.gain, self.above) + _dot(self.gain, self.reached) - positives**2
-        precision = self.hits / np.maximum(self.reached, 1)
-        return 1 - ratio(outranked, 2 * positives * negatives), ratio(_dot(self.gain, precision), positives)
+    def _images(self, starts: IntArray, stops: IntArray) -> csr_array:
+        """(G, p) matrix that adds up the images from each start to its stop, of rising and disjoint stretches."""
+        first, last = int(starts[0]), int(stops[-1])
+        inside = np.zeros(last - first + 1, dtype=np.int64)
+        np.add.at(inside, starts - first, 1)
+        np.add.at(inside, stops - first, -1)
+        chosen = self.patients[first:last][np.cumsum(inside[:-1]) > 0]
+        ends = np.append(0, np.cumsum(stops - starts))
+        ones = np.ones(len(chosen), dtype=np.float32)
+        parts = (ones, chosen.astype(np.int32), ends.astype(np.int32))
+        return csr_array(parts, shape=(len(starts), len(self.images)))
+
+    @cached_property
+    def _blocks_of_all(self) -> list[WeightedSums]:
+        """The sums where every patient weighs 1."""
+        return list(self.blocks(np.ones((len(self.images), 1), dtype=np.float32)))
 
 
-def _dot(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> FloatArray:
-    """Row by row inner product in float64, without a temporary of the operands' size."""
-    return np.asarray(np.einsum("dg,dg->d", left, right, dtype=np.float64))
+def _places(rising: Weights, wanted: FloatArray) -> IntArray:
+    """How many of the G rising numbers of each draw, (G, d), are at most what is wanted, (d, C): (d, C)."""
+    low, high = np.zeros(wanted.shape, dtype=np.int64), np.full(wanted.shape, len(rising))
+    draw = np.arange(len(wanted))[:, None]
+    for _ in range(len(rising).bit_length()):
+        middle = (low + high) // 2
+        enough = (low < high) & (rising[np.minimum(middle, len(rising) - 1), draw] <= wanted)
+        low, high = np.where(enough, middle + 1, low), np.where(enough, high, np.maximum(middle, low))
+    return low
+
+
+def _dot(left: npt.NDArray[np.floating], right: npt.NDArray[np.floating]) -> FloatArray:
+    """Column by column inner product in float64, without a temporary of the operands' size."""
+    return np.asarray(np.einsum("gd,gd->d", left, right, dtype=np.float64))
 
 
 def drawn_ranking(
@@ -186,35 +276,38 @@ def drawn_ranking(
         NaN where a draw has no positive (for AUROC: or no negative).
     """
     auroc, precision = np.empty((2, len(draws), truth.shape[1]))
+    ranked = rank_labels(truth, probs, draws, known, workers)
 
-    def measure(ranked: RankedLabel, part: slice, label: int) -> None:
-        auroc[part, label], precision[part, label] = ranked.measure(draws.counts[part])
+    def measure(part: slice, weights: Weights, label: int) -> None:
+        auroc[part, label], precision[part, label] = ranked[label].measure(weights)
 
-    _each_label(truth, probs, draws, known, measure, workers)
+    each_part(ranked, draws, measure, workers)
     return auroc, precision
 
 
 def split_ranking(
-    truth: BoolArray,
-    probs: FloatArray,
-    draws: PatientDraws,
-    workers: int | None = None,
-    known: BoolArray | None = None,
+    ranked: Sequence[RankedLabel], draws: PatientDraws, workers: int | None = None
 ) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
     """As `drawn_ranking`, for draws that take each patient once or not at all, and for the patients they leave out.
+
+    Parameters
+    ----------
+    ranked : K labels, as `rank_labels` gives them
+    draws : PatientDraws
+    workers : int, optional
 
     Returns
     -------
     two pairs (auroc, average_precision) of (D, K) float64 arrays
         Of the patients drawn, and of the others.
     """
-    results = np.empty((2, 2, len(draws), truth.shape[1]))
+    results = np.empty((2, 2, len(draws), len(ranked)))
 
-    def measure(ranked: RankedLabel, part: slice, label: int) -> None:
-        for side, values in enumerate(ranked.measure_split(draws.counts[part])):
+    def measure(part: slice, weights: Weights, label: int) -> None:
+        for side, values in enumerate(ranked[label].measure_split(weights)):
             results[side, 0, part, label], results[side, 1, part, label] = values
 
-    _each_label(truth, probs, draws, known, measure, workers)
+    each_part(ranked, draws, measure, workers)
     (auroc, precision), (other_auroc, other_precision) = results
     return (auroc, precision), (other_auroc, other_precision)
 
@@ -241,33 +334,45 @@ def drawn_hits(
         Of a group of equal scores that is taken in part, the same part of its cases: the mean over all ways to choose.
     """
     hits = np.empty(called.shape)
+    ranked = rank_labels(truth, probs, draws, known)
 
-    def measure(ranked: RankedLabel, part: slice, label: int) -> None:
-        hits[part, label] = ranked.hits_among_first(draws.counts[part], called[part, label])
+    def measure(part: slice, weights: Weights, label: int) -> None:
+        for rows, some in ranked[label].few_at_a_time(part, weights):
+            hits[rows, label] = ranked[label].hits_among_first(some, called[rows, label])
 
-    _each_label(truth, probs, draws, known, measure)
+    each_part(ranked, draws, measure)
     return hits
 
 
-def _each_label(
+def rank_labels(
     truth: BoolArray,
     probs: FloatArray,
     draws: PatientDraws,
-    known: BoolArray | None,
-    measure: Callable[[RankedLabel, slice, int], None],
+    known: BoolArray | None = None,
+    workers: int | None = None,
+) -> list[RankedLabel]:
+    """Sort the images of every label, its known ones, for what is to be measured in draws over them."""
+
+    def rank(label: int) -> RankedLabel:
+        rows = slice(None) if known is None else known[:, label]
+        return RankedLabel.of(truth[rows, label], probs[rows, label], draws.patient_of_image[rows])
+
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        return list(pool.map(rank, range(truth.shape[1])))
+
+
+def each_part(
+    ranked: Sequence[RankedLabel],
+    draws: PatientDraws,
+    measure: Callable[[slice, Weights, int], None],
     workers: int | None = None,
 ) -> None:
-    """Call `measure` with every label, ranked among its known images, and every part of the draws."""
+    """Call `measure` with every part of the draws, the (P, d) weights of patients in it, and every label; in threads.
 
-    def work(label: int) -> None:
-        held, scores, patients = truth[:, label], probs[:, label], draws.patient_of_image
-        if known is not None:
-            rows = known[:, label]
-            held, scores, patients = held[rows], scores[rows], patients[rows]
-        ranked = RankedLabel.of(held, scores, patients)
-        for part in draws.chunks(len(held)):
-            measure(ranked, part, label)
-
-    # numpy lets go of the interpreter lock in take, cumsum and arithmetic, so threads do run side by side.
+    NumPy and SciPy let go of the interpreter lock in products and arithmetic, so threads do run side by side.
+    """
+    # Labels with many positives take longest; begun first, they leave no thread alone at the end.
+    order = sorted(range(len(ranked)), key=lambda label: -len(ranked[label].ends))
+    tasks = [(part, weights, label) for label in order for part, weights in draws.weights]
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        list(pool.map(work, range(truth.shape[1])))
+        list(pool.map(lambda task: measure(*task), tasks))

@@ -42,25 +42,22 @@ class Scores:
         return self.truth[rows, column], probs
 
 
-def precision_recall_points(truth: BoolArray, probs: FloatArray) -> list[Point]:
-    """Corners of the precision-recall steps, recall rising; the area below them is the average precision."""
+def precision_recall_points(truth: BoolArray, probs: FloatArray) -> FloatArray:
+    """(n, 2) corners of the precision-recall steps, recall rising; the area below is the average precision."""
     hits, decided = _counts(truth, probs)
     recall, precision = hits / max(int(truth.sum()), 1), hits / decided
     rising = np.flatnonzero(np.diff(recall, prepend=0.0) > 0)
-    points: list[Point] = []
-    before = 0.0
-    for r, p in zip(recall[rising].tolist(), precision[rising].tolist(), strict=True):
-        points += [(before, p), (r, p)]
-        before = r
-    return points
+    before = np.append(0.0, recall[rising])[:-1]
+    steps = [np.column_stack([ends, precision[rising]]) for ends in (before, recall[rising])]
+    return np.stack(steps, axis=1).reshape(-1, 2)
 
 
-def roc_points(truth: BoolArray, probs: FloatArray) -> list[Point]:
-    """Corners of the ROC curve from (0, 0) to (1, 1)."""
+def roc_points(truth: BoolArray, probs: FloatArray) -> FloatArray:
+    """(n, 2) corners of the ROC curve from (0, 0) to (1, 1)."""
     hits, decided = _counts(truth, probs)
     across = (decided - hits) / max(int((~truth).sum()), 1)
     up = hits / max(int(truth.sum()), 1)
-    return [(0.0, 0.0), *zip(across.tolist(), up.tolist(), strict=True)]
+    return np.vstack([np.zeros((1, 2)), np.column_stack([across, up])])
 
 
 def _counts(truth: BoolArray, probs: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -157,7 +154,7 @@ def _plot(results: Results, label: str, column: int, scores: Scores, metric: str
         return plot.svg(f"{title}: {UNDEFINED}, {why}")
     prevalence = float(truth.mean())
     plot.curve([(0, 0), (1, 1)] if roc else [(0, prevalence), (1, prevalence)], "reference")
-    points: Callable[[BoolArray, FloatArray], list[Point]] = roc_points if roc else precision_recall_points
+    points: Callable[[BoolArray, FloatArray], FloatArray] = roc_points if roc else precision_recall_points
     for name, seeds in recipes.items():
         with plot.canvas.about(name):
             for probs in seeds:

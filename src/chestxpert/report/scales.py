@@ -7,6 +7,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
 UNDEFINED = "not defined"
 MINUS = "\N{MINUS SIGN}"
 _NARROW = set("iljtfrI.,:;'|!()[]- ")
@@ -26,6 +30,11 @@ class Scale:
         """Pixel of `value`, kept within the scale's own room."""
         share = (value - self.low) / (self.high - self.low)
         return self.start + min(max(share, 0.0), 1.0) * (self.end - self.start)
+
+    def each(self, values: npt.ArrayLike) -> FloatArray:
+        """The same for many values at once."""
+        share = (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low)
+        return np.asarray(self.start + np.clip(share, 0.0, 1.0) * (self.end - self.start))
 
     def ticks(self, most: int = 5) -> list[float]:
         """Round values within the scale, at most `most` of them."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+import numpy as np
+import numpy.typing as npt
 from markupsafe import Markup
 
 from chestxpert.report.canvas import Canvas, Point
@@ -68,9 +68,10 @@ class UnitPlot:
             canvas.text(_LEFT + 3, _TOP + 10, self._top, "tick")
         canvas.text(_LEFT - 7, _TOP + SIDE / 2, up, "tick", "middle", turn=-90)
 
-    def curve(self, points: Sequence[Point], kind: str) -> None:
-        """Line through points given in data."""
-        self.canvas.path(_thinned([(self.x(x), self.y(y)) for x, y in points]), f"curve {kind}")
+    def curve(self, points: npt.ArrayLike, kind: str) -> None:
+        """Line through (n, 2) points given in data."""
+        across, up = np.asarray(points, dtype=np.float64).reshape(-1, 2).T
+        self.canvas.path(_thinned(np.column_stack([self.x.each(across), self.y.each(up)])), f"curve {kind}")
 
     def words(self, x: float, y: float, text: str, kind: str) -> None:
         """Words that end at a place given as shares of the frame from its lower left corner."""
@@ -81,13 +82,13 @@ class UnitPlot:
         return self.canvas.svg(name, "small", self.about)
 
 
-def _thinned(points: Sequence[Point]) -> list[Point]:
-    """Points moved to half pixels, without repeats and without points on a straight run: nothing visible is lost."""
+def _thinned(points: npt.ArrayLike) -> list[Point]:
+    """(n, 2) points moved to half pixels, without repeats and points on a straight run: nothing visible is lost."""
     kept: list[Point] = []
-    for x, y in points:
-        point = (round(2 * x) / 2, round(2 * y) / 2)
-        if kept and kept[-1] == point:
-            continue
+    halves = np.round(2 * np.asarray(points, dtype=np.float64)) / 2
+    moved = np.append(True, (np.diff(halves, axis=0) != 0).any(axis=1))[: len(halves)]
+    for x, y in halves[moved].tolist():
+        point = (x, y)
         if len(kept) > 1 and _straight(kept[-2], kept[-1], point):
             kept[-1] = point
             continue

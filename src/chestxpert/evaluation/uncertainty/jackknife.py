@@ -8,7 +8,7 @@ import numpy.typing as npt
 from chestxpert.evaluation.bootstrap import PatientDraws
 from chestxpert.evaluation.metrics import FloatArray
 
-MOST = 1000
+MOST = 400
 """Most groups left out one after the other; more patients than that are left out several at a time."""
 
 
