@@ -30,7 +30,7 @@ from chestxpert.evaluation.partitions import DEFAULT
 from chestxpert.evaluation.recipe_results import RunMeasures, RunResult, describe_recipe, recipe_values
 from chestxpert.evaluation.run_metrics import plain
 from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
-from chestxpert.evaluation.uncertainty.permutation import permutation_p
+from chestxpert.evaluation.uncertainty.permutation import PERMUTATIONS, permutation_p
 from chestxpert.evaluation.uncertainty.smallest import checked_margin
 from chestxpert.evaluation.verdict import WORDS, Setting, verdict
 from chestxpert.taxonomy import Taxonomy
@@ -67,7 +67,7 @@ def compare_runs(
     taxonomy : Taxonomy
         The tree on which hierarchical metrics of every recipe are measured.
     draws : int
-        Bootstrap draws over test patients, and as many permutations.
+        Bootstrap draws over test patients, and as many permutations, up to `PERMUTATIONS`.
     seed : int
         Of the draws and of the permutations.
     primary : {"macro_ap", "macro_auroc", "macro_f1"}
@@ -115,7 +115,7 @@ def compare_runs(
         "cohort": _describe_cohort(cohort),
         "taxonomy": taxonomy.name,
         "bootstrap": {"unit": "patient", "draws": draws, "seed": seed, "level": LEVEL},
-        "permutations": {"unit": "patient", "number": draws, "seed": seed},
+        "permutations": {"unit": "patient", "number": min(draws, PERMUTATIONS), "seed": seed},
         "margin": margin,
         "primary": primary,
         "baseline": baseline_of(trained),

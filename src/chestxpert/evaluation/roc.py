@@ -61,8 +61,7 @@ class LeftEnd:
         left = np.vstack([self._left, end[:-1]])
         self._area += ((start - left) * below).sum(axis=0)
         self._left, self._below = end[-1], high[-1]
-        furthest = np.max([self._limit, *self._allowed], axis=0)
-        return bool((lowest <= furthest).any())
+        return bool((lowest <= np.max([self._limit, *self._allowed], axis=0)).any())
 
     def sensitivities(self) -> FloatArray:
         """(S, d) largest sensitivity among the points of each specificity or a higher one; NaN without both classes."""
@@ -70,7 +69,7 @@ class LeftEnd:
 
     def partial_area(self) -> FloatArray:
         """(d,) area up to the limit, standardised (McClish); NaN without both classes."""
-        area = self._area + (self._limit - self._left) * self._below
+        area: FloatArray = self._area + (self._limit - self._left) * self._below
         part, least = ratio(area, self._positives * self._negatives), self._max_fpr**2 / 2
         return np.asarray((1 + (part - least) / (self._max_fpr - least)) / 2)
 
@@ -107,7 +106,7 @@ def sensitivity_at_specificity(
     -------
     (K,) float64 array in [0, 1]; NaN without positives or without negatives.
     """
-    return roc_ends(truth, probs, (specificity,), known=known)[0][0]
+    return np.asarray(roc_ends(truth, probs, (specificity,), known=known)[0][0])
 
 
 def partial_auroc(
