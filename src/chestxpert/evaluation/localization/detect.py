@@ -92,29 +92,45 @@ def detected_boxes(heat: npt.ArrayLike, rule: BoxRule) -> FloatArray:
     return np.unique(np.array(boxes, dtype=np.float64).reshape(-1, 4), axis=0)
 
 
-def found(truth: npt.ArrayLike, detected: npt.ArrayLike, at: Sequence[float] = AT) -> dict[str, FloatArray]:
-    """How many true boxes are found and how many detected boxes are false, at each T.
+@dataclass(frozen=True, eq=False)
+class Found:
+    """How many true boxes are found and how many detected boxes are false, for R sets of detected boxes.
+
+    Parameters
+    ----------
+    shares, false : dicts of (R, T) float64 arrays
+        For each of `OVERLAPS`: shares of the true boxes that are found at each T, and numbers of false boxes.
+    best : dict of (R,) float64 arrays
+        The best overlap with any detected box, a mean over the true boxes.
+    """
+
+    shares: dict[str, FloatArray]
+    false: dict[str, FloatArray]
+    best: dict[str, FloatArray]
+
+
+def found(truth: npt.ArrayLike, detected: Sequence[FloatArray], at: Sequence[float] = AT) -> Found:
+    """Count for several sets of detected boxes at once, which is what a sweep over rules asks for.
 
     A true box is found where any detected one overlaps it by more than T; a detected box is false where it overlaps no
     true box by more than T.
 
     Parameters
     ----------
-    truth, detected : (n, 4) and (m, 4) arrays of edges
+    truth : (n, 4) array of edges
+    detected : sequence of R (m, 4) arrays of edges
     at : sequence of float
         T of both overlaps.
-
-    Returns
-    -------
-    dict
-        ``iou`` and ``iobb``: (T,) shares of the n true boxes that are found; ``iou_false`` and ``iobb_false``: (T,)
-        numbers of false boxes.
     """
     edges = np.asarray(at, dtype=np.float64)
-    result = {}
-    for name, overlap in zip(OVERLAPS, (iou(truth, detected), iobb(truth, detected)), strict=True):
-        best_of_truth = overlap.max(axis=1, initial=0.0)
-        best_of_detected = overlap.max(axis=0, initial=0.0)
-        result[name] = (best_of_truth[:, np.newaxis] > edges).mean(axis=0)
-        result[f"{name}_false"] = (best_of_detected[:, np.newaxis] <= edges).sum(axis=0).astype(np.float64)
+    every = np.concatenate([np.empty((0, 4)), *detected])
+    ends = np.cumsum([len(boxes) for boxes in detected])
+    owner = np.repeat(np.arange(len(detected)), [len(boxes) for boxes in detected])
+    member = (owner == np.arange(len(detected))[:, np.newaxis]).astype(np.float64)
+    result = Found({}, {}, {})
+    for name, overlap in zip(OVERLAPS, (iou(truth, every), iobb(truth, every)), strict=True):
+        best = np.array([part.max(axis=1, initial=0.0) for part in np.split(overlap, ends[:-1], axis=1)])
+        result.shares[name] = (best[..., np.newaxis] > edges).mean(axis=1)
+        result.false[name] = member @ (overlap.max(axis=0, initial=0.0)[:, np.newaxis] <= edges)
+        result.best[name] = best.mean(axis=1)
     return result

@@ -10,9 +10,9 @@ from scipy import ndimage
 
 from chestxpert.evaluation.localization.cases import Case
 from chestxpert.evaluation.localization.detect import AT, OVERLAPS, BoxRule, detected_boxes, found
-from chestxpert.evaluation.localization.geometry import iobb, iou
+from chestxpert.evaluation.localization.geometry import coverage
 from chestxpert.evaluation.localization.pointing import chance, energy, hits, pointing
-from chestxpert.evaluation.localization.usual_place import UsualPlace
+from chestxpert.evaluation.localization.usual_place import SIDE, UsualPlace
 from chestxpert.evaluation.metrics import FloatArray, macro
 
 SCORES = ("pointing", "energy", *(f"{overlap}@{at:g}" for overlap in OVERLAPS for at in AT))
@@ -75,13 +75,17 @@ class Reading:
         return cls(heat, [detected_boxes(heat, rule) for rule in rules])
 
 
-def measure_map(reading: Reading, case: Case, main: int, tolerance: float) -> tuple[FloatArray, FloatArray]:
+def measure_map(
+    reading: Reading, case: Case, inside: FloatArray, main: int, tolerance: float
+) -> tuple[FloatArray, FloatArray]:
     """What one map scores on one case.
 
     Parameters
     ----------
     reading : Reading
     case : Case
+    inside : (h, w) float64 array
+        Share of every cell of the map that lies in the case's boxes, see `geometry.coverage`.
     main : int
         Which of the rules `COLUMNS` are about.
     tolerance : float
@@ -94,16 +98,14 @@ def measure_map(reading: Reading, case: Case, main: int, tolerance: float) -> tu
     sweep : (R, 2 T) float64 array
         Shares of the true boxes found under each rule: by IoU at every T of `AT`, then by IoBB.
     """
-    counted = [found(case.boxes, detected) for detected in reading.detected]
-    sweep = np.array([np.concatenate([each[name] for name in OVERLAPS]) for each in counted])
-    detected = reading.detected[main]
-    best = [float(of(case.boxes, detected).max(axis=1, initial=0.0).mean()) for of in (iou, iobb)]
+    counted = found(case.boxes, reading.detected)
+    sweep = np.concatenate([counted.shares[name] for name in OVERLAPS], axis=1)
     values = [
-        [pointing(reading.heat, case.boxes, tolerance), energy(reading.heat, case.boxes)],
+        [pointing(reading.heat, case.boxes, tolerance), energy(reading.heat, inside)],
         sweep[main],
-        *(counted[main][f"{name}_false"] for name in OVERLAPS),
-        [len(detected)],
-        best,
+        *(counted.false[name][main] for name in OVERLAPS),
+        [len(reading.detected[main])],
+        [counted.best[name][main] for name in BEST],
     ]
     return np.concatenate(values), sweep
 
@@ -136,7 +138,8 @@ def measure_stored(
     line, main = Measured.undefined(len(cases), len(rules)), rules.index(settings.rule)
     for place, case in enumerate(cases):
         reading = Reading.of(resized(map_for(place), settings.side), rules)
-        line.values[place], line.sweep[place] = measure_map(reading, case, main, settings.tolerance)
+        inside = coverage(case.boxes, *reading.heat.shape)
+        line.values[place], line.sweep[place] = measure_map(reading, case, inside, main, settings.tolerance)
     return line
 
 
@@ -149,7 +152,8 @@ def measure_usual(cases: Sequence[Case], usual: UsualPlace, settings: Settings, 
         for key in keys:
             if key not in read:
                 read[key] = Reading.of(usual[key], rules)
-        scored = [measure_map(read[key], case, main, settings.tolerance) for key in keys]
+        inside = coverage(case.boxes, SIDE, SIDE)
+        scored = [measure_map(read[key], case, inside, main, settings.tolerance) for key in keys]
         if scored:
             line.values[place] = macro([values for values, _ in scored], axis=0)
             line.sweep[place] = macro([sweep for _, sweep in scored], axis=0)

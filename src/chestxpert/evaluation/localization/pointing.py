@@ -48,11 +48,17 @@ def chance(boxes: npt.ArrayLike, tolerance: float = 0.0) -> float:
     return pointing(np.zeros((BOX_SPACE // 2, BOX_SPACE // 2)), boxes, tolerance)
 
 
-def energy(heat: npt.ArrayLike, boxes: npt.ArrayLike) -> float:
+def energy(heat: npt.ArrayLike, inside: npt.ArrayLike) -> float:
     """Share of the map's mass inside the boxes: the energy-based pointing game (Wang et al., Score-CAM, CVPRW 2020).
 
     Mass is the positive part: negative values speak against the finding and count as none. A cell that a box cuts
     counts with the share of it that lies inside, so that a constant map scores exactly the boxes' share of the frame.
+
+    Parameters
+    ----------
+    heat : (h, w) array of finite numbers
+    inside : (h, w) array in [0, 1]
+        Share of every cell that lies in any box, see `geometry.coverage`.
 
     Returns
     -------
@@ -63,4 +69,4 @@ def energy(heat: npt.ArrayLike, boxes: npt.ArrayLike) -> float:
     if highest <= 0:
         return float("nan")
     mass: FloatArray = np.clip(values / highest, 0.0, None)  # scaled first, so that a sum of tiny values is no 0
-    return float((mass * coverage(boxes, *values.shape)).sum() / mass.sum())
+    return float((mass * np.asarray(inside)).sum() / mass.sum())

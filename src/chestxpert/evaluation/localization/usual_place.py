@@ -20,8 +20,8 @@ HALVINGS = 20
 class UsualPlace:
     """Maps of where a finding's boxes lie, each made from a random half of the patients and held against the other.
 
-    Leaving out only the patient that is measured would be unfair to the baseline. Where boxes are few, the map's maximum
-    moves away from just the box that was taken out, and none may be hit; a half hangs less on any one box.
+    Leaving out only the patient that is measured would be unfair to the baseline. Where boxes are few, the map's
+    maximum moves away from just the box that was taken out, and none may be hit; a half hangs less on any one box.
 
     Parameters
     ----------

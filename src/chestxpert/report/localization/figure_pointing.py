@@ -58,7 +58,7 @@ def _panel(stored: Stored, measure: str) -> Panel:
                 canvas.line(scale(value), y - reach, scale(value), y + reach, kind)
         centre = lines[CENTRE][measure]["mean"]
         if centre is not None:
-            canvas.circle(scale(centre), y, 3, "ring muted", tip=f"{label}, centre: {decimal(centre)}")
+            canvas.circle(scale(centre), y + reach - 3, 3, "ring muted", tip=f"{label}, centre: {decimal(centre)}")
         for place, name in enumerate(stored.names):
             middle = y + (place - (len(stored.names) - 1) / 2) * _APART
             entry = lines[name][measure]
