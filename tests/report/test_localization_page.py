@@ -63,7 +63,7 @@ def test_it_says_what_is_stored(folder: Path, page: Page) -> None:
     entry = stored["macro"]["right"]["pointing"]
     assert f"{entry['mean']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]" in text
     for finding, told in stored["findings"].items():
-        assert f"{told['lines']['usual place']['energy']['mean']:.3f}" in text
+        assert f"{told['lines']['chance']['energy']['mean']:.3f}" in text
         assert finding.replace("_", " ") in text
     assert "Radiographs drawn" not in text
 
@@ -144,6 +144,17 @@ def test_the_page_stands_without_pictures(
     page = Page(build_localization_report(copy))
     assert not [tag for tag, _ in page.tags if tag == "img"]
     assert words in page.text
+
+
+def test_a_page_on_which_nothing_can_be_claimed(drawn_boxes: Path, tmp_path: Path) -> None:
+    cases = Cases.of(Dataset.load(drawn_boxes), "test", "stored").measured[:2]
+    ids, findings = [case.image_id for case in cases], [case.finding for case in cases]
+    few = write_maps(tmp_path / "few", [np.full((4, 4), -1)] * 2, ids, findings, method="none", made_by="a test")
+    localize([few], drawn_boxes, tmp_path / "out", draws=5)
+    page = Page(build_localization_report(tmp_path / "out"))
+    assert page.misplaced == []
+    assert "too few patients" in page.text
+    assert "not defined" in page.text
 
 
 def test_what_cannot_be_shown(folder: Path, tmp_path: Path) -> None:

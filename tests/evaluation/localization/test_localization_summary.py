@@ -66,7 +66,8 @@ def test_few_patients_have_no_interval() -> None:
     per_finding, over = summarise(values(), groups)
     assert np.isnan(per_finding["Nodule"]["pointing"]["low"])
     assert per_finding["Nodule"]["pointing"]["mean"] > 0
-    assert not np.isnan(over["pointing"]["low"])
+    assert over["pointing"]["mean"] == per_finding["Mass"]["pointing"]["mean"], "nor a part in the mean over findings"
+    assert over["pointing"]["n_defined"] == 1
     _, apart = difference(values(), values(), groups)
     assert np.isnan(apart[0]["Nodule"]["p"])
     assert not np.isnan(apart[0]["Mass"]["p"])

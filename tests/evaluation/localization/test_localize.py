@@ -82,7 +82,10 @@ def test_every_figure_is_a_mean_of_the_stored_cases(result: dict[str, Any]) -> N
             found = [measures[name]["mean"] for name in COLUMNS]
             expected = means.loc[(line, finding)]
             np.testing.assert_allclose(np.array(found, dtype=float), expected, atol=1e-12)
-    over = means.groupby("line").mean()
+    assert result["macro_findings"] == [name for name, entry in result["findings"].items() if entry["patients"] >= 10]
+    assert result["macro_findings"]
+    assert len(result["macro_findings"]) < len(result["findings"])
+    over = means[means.index.isin(result["macro_findings"], level="finding")].groupby("line").mean()
     for line, measures in result["macro"].items():
         found = np.array([measures[name]["mean"] for name in COLUMNS], dtype=float)
         np.testing.assert_allclose(found, over.loc[line], atol=1e-12)
@@ -158,10 +161,29 @@ def test_aliases_are_understood_and_maps_without_mass_counted(drawn_boxes: Path,
     assert lines["empty"]["detected"]["mean"] == 0
 
 
-def test_every_split_is_measured_when_asked_for(drawn_boxes: Path, truth: Path, tmp_path: Path) -> None:
-    found = localize([truth], drawn_boxes, tmp_path / "all", split="all", draws=20)
-    assert found["boxes"]["measured"] == found["boxes"]["boxes"]
-    assert found["maps"]["truth"]["other"] == 0
+def test_without_ten_patients_of_any_finding_nothing_is_claimed(drawn_boxes: Path, tmp_path: Path) -> None:
+    cases = cases_of(drawn_boxes, "test").measured[:3]
+    ids, findings = [case.image_id for case in cases], [case.finding for case in cases]
+    few = write_maps(tmp_path / "few", [np.eye(4)] * 3, ids, findings, method="few", made_by="a test")
+    found = localize([few], drawn_boxes, tmp_path / "out", draws=20)
+    assert found["macro_findings"] == []
+    assert found["macro"]["few"]["pointing"]["mean"] is None
+    assert "too few patients" in found["sentences"][0]
+    assert "mean of 0" in localization_table(found)
+
+
+def test_other_splits_are_measured_when_asked_for(drawn_boxes: Path, tmp_path: Path) -> None:
+    """A map for all of each side; only a few of each, so that it is quick."""
+    every = cases_of(drawn_boxes).every
+    few = [case for side in ("train", "val", "test") for case in [c for c in every if c.split == side][:4]]
+    ids, findings = [case.image_id for case in few], [case.finding for case in few]
+    maps = write_maps(tmp_path / "few", [np.eye(4)] * 12, ids, findings, method="few", made_by="a test")
+    for split, number in (("val", 4), ("all", 12)):
+        found = localize([maps], drawn_boxes, tmp_path / split, split=split, draws=5)
+        assert found["boxes"]["compared"] == number
+        assert found["boxes"]["cases"] == len([c for c in every if split in ("all", c.split)])
+        table = pd.read_parquet(tmp_path / split / "cases.parquet")
+        assert set(table["split"]) == ({"train", "val", "test"} if split == "all" else {"val"})
 
 
 def test_the_default_folder_lies_beside_the_maps(drawn_boxes: Path, truth: Path, tmp_path: Path) -> None:

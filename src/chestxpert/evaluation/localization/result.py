@@ -31,8 +31,8 @@ def describe(
     Returns
     -------
     dict
-        ``lines``, ``findings``, ``patients``, ``macro``, ``sweep``, ``contrasts``, ``sentences``; docs/localize.md has
-        them.
+        ``lines``, ``findings``, ``patients``, ``macro_findings``, ``macro``, ``sweep``, ``contrasts``, ``sentences``;
+        docs/localize.md has them.
     """
     summaries = {name: summarise(line.values, groups) for name, line in lines.items()}
     contrasts = contrast_lines(lines, names, groups)
@@ -49,6 +49,7 @@ def describe(
             for place, finding in enumerate(groups.findings)
         },
         "patients": groups.draws.counts.shape[1],
+        "macro_findings": [name for name, inside in zip(groups.findings, groups.counted, strict=True) if inside],
         "macro": {name: over for name, (_, over) in summaries.items()},
         "sweep": {name: _sweep(lines[name], groups, rules) for name in [*names, USUAL]},
         "contrasts": contrasts,
@@ -60,6 +61,6 @@ def _sweep(line: Measured, groups: Groups, rules: Sequence[str]) -> dict[str, di
     """Mean over findings of the share of boxes found, at each T, under each rule."""
     result = {}
     for place, rule in enumerate(rules):
-        found = macro(groups.means(line.sweep[:, place]), axis=0)
+        found = macro(groups.means(line.sweep[:, place])[groups.counted], axis=0)
         result[rule] = {name: found[i * len(AT) : (i + 1) * len(AT)].tolist() for i, name in enumerate(OVERLAPS)}
     return result

@@ -12,11 +12,12 @@ import numpy as np
 from chestxpert.evaluation.bootstrap import PatientDraws, interval, two_sided_p
 from chestxpert.evaluation.localization.cases import Case
 from chestxpert.evaluation.localization.measure import COLUMNS, SCORES
-from chestxpert.evaluation.metrics import FloatArray, macro, n_defined, ratio
+from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, n_defined, ratio
 from chestxpert.evaluation.reliability import share_interval
 
 ENOUGH = 10
-"""Patients below which a finding has no interval: a handful of them resampled says little, and says it too surely."""
+"""Patients below which a finding has no interval and no part in the mean over findings: a handful of them resampled
+says little, and says it too surely."""
 
 Entry = dict[str, Any]
 
@@ -37,7 +38,7 @@ class Groups:
     """
 
     findings: tuple[str, ...]
-    member: np.ndarray[Any, np.dtype[np.bool_]]
+    member: BoolArray
     patients: tuple[int, ...]
     draws: PatientDraws
 
@@ -48,6 +49,11 @@ class Groups:
         member = np.array([[case.finding == finding for case in cases] for finding in findings])
         patients = tuple(len({case.patient for case in cases if case.finding == finding}) for finding in findings)
         return cls(findings, member, patients, PatientDraws.draw([case.patient for case in cases], draws, seed))
+
+    @property
+    def counted(self) -> BoolArray:
+        """(F,) which findings the mean over findings is of: those of at least `ENOUGH` patients."""
+        return np.array([number >= ENOUGH for number in self.patients], dtype=np.bool_)
 
     def means(self, values: FloatArray) -> FloatArray:
         """(F, C) means over the cases of each finding of (N, C) values, of those that are defined."""
@@ -78,9 +84,9 @@ def summarise(values: FloatArray, groups: Groups) -> tuple[dict[str, dict[str, E
     per_finding : dict of finding, then measure
         ``mean``, ``low``, ``high``, ``n_draws`` and ``n_undefined`` (cases without a value).
     over_findings : dict of measure
-        The same of the mean over findings, with ``n_defined`` and ``n_undefined`` findings.
+        The same of the mean over the findings that are counted, with ``n_defined`` and ``n_undefined`` of them.
     """
-    points, drawn = groups.means(values), groups.drawn_means(values)
+    points, drawn, counted = groups.means(values), groups.drawn_means(values), groups.counted
     per_finding: dict[str, dict[str, Entry]] = {finding: {} for finding in groups.findings}
     over: dict[str, Entry] = {}
     for column, name in enumerate(COLUMNS):
@@ -88,11 +94,10 @@ def summarise(values: FloatArray, groups: Groups) -> tuple[dict[str, dict[str, E
             entry = _estimate(points[place, column], drawn[:, place, column], groups.patients[place], name in SCORES)
             missing = np.isnan(values[groups.member[place], column]).sum()
             per_finding[finding][name] = entry | {"n_undefined": int(missing)}
-        mean = float(macro(points[:, column]))
-        patients = groups.draws.counts.shape[1]
-        entry = _estimate(mean, macro(drawn[:, :, column], axis=1), patients, name in SCORES)
-        told = int(n_defined(points[:, column]))
-        over[name] = entry | {"n_defined": told, "n_undefined": len(groups.findings) - told}
+        mean = float(macro(points[counted, column]))
+        entry = _estimate(mean, macro(drawn[:, counted, column], axis=1), ENOUGH, name in SCORES)
+        told = int(n_defined(points[counted, column]))
+        over[name] = entry | {"n_defined": told, "n_undefined": int(counted.sum()) - told}
     return per_finding, over
 
 
@@ -124,13 +129,11 @@ def difference(first: FloatArray, second: FloatArray, groups: Groups) -> tuple[l
         The same of each finding; without interval and p under `ENOUGH` patients.
     """
     values = first - second
-    points, drawn = groups.means(values), groups.drawn_means(values)
+    points, drawn, counted = groups.means(values), groups.drawn_means(values), groups.counted
     over, per_finding = [], []
     for column in range(values.shape[1]):
-        whole = _tested(
-            float(macro(points[:, column])), macro(drawn[:, :, column], axis=1), groups.draws.counts.shape[1]
-        )
-        over.append(whole | {"n_defined": int(n_defined(points[:, column]))})
+        whole = _tested(float(macro(points[counted, column])), macro(drawn[:, counted, column], axis=1), ENOUGH)
+        over.append(whole | {"n_defined": int(n_defined(points[counted, column]))})
         per_finding.append(
             {
                 finding: _tested(float(points[place, column]), drawn[:, place, column], groups.patients[place])

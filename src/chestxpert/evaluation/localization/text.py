@@ -26,7 +26,7 @@ def localization_table(result: Mapping[str, Any]) -> str:
     ]
     for finding, entry in result["findings"].items():
         lines.append(f"| {finding} | {entry['cases']} | {_pointing(entry['lines'], names)} |")
-    lines += [f"| **mean of {len(result['findings'])}** | | {_pointing(result['macro'], names)} |", ""]
+    lines += [f"| **mean of {len(result['macro_findings'])}** | | {_pointing(result['macro'], names)} |", ""]
     lines += [
         f"Means over findings; boxes by {result['settings']['rule']}, found from T on, false boxes an image.",
         "",

@@ -11,8 +11,8 @@ from chestxpert.evaluation.localization.geometry import coverage
 from chestxpert.evaluation.metrics import FloatArray
 from chestxpert.streams import stream_seed
 
-SIDE = 128
-"""Cells along each side of the map: 8 of NIH's pixels, where its mean nodule box is 74 wide or high."""
+SIDE = 64
+"""Cells along each side of the map: 16 of NIH's pixels, where its mean nodule box is 74 wide or high."""
 
 HALVINGS = 20
 
@@ -55,5 +55,5 @@ class UsualPlace:
         return [key for key in keys if key in self._maps]
 
     def __getitem__(self, key: tuple[int, bool, str]) -> FloatArray:
-        """(128, 128) mean over the images of one half of how their boxes cover each cell."""
+        """(64, 64) mean over the images of one half of how their boxes cover each cell."""
         return self._maps[key]

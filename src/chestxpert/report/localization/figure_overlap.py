@@ -37,7 +37,7 @@ def overlap_figure(stored: Stored) -> Figure:
 
 
 def _plot(stored: Stored, row: Row) -> Markup:
-    note = "all findings" if row.cases is None else times(row.cases, "case")
+    note = "findings" if row.cases is None else times(row.cases, "case")
     plot = UnitPlot(row.label, note, "T(IoU)", "found")
     kinds = [(USUAL, "reference"), *((name, f"strong {kind}") for name, kind in zip(stored.names, KINDS, strict=False))]
     spoken = []

@@ -32,7 +32,8 @@ def pointing_figure(stored: Stored) -> Figure:
             "patients. The upright line is the usual place of the finding, which is the mean of other patients' boxes "
             "and looks at no image; the dotted one is a random point, the ring the centre of the image. A map that "
             "does not pass the usual place has shown nothing that the finding's name does not tell. Numbers beside the "
-            "names are findings on images."
+            f"names are findings on images; one of fewer than {stored.result['settings']['enough']} patients has no "
+            "interval and no part in the mean."
         ),
         picture=two_widths(
             lambda frame: draw_rows(rows, panels, frame), f"Pointing game, mean over findings: {spoken}", _height(names)

@@ -60,7 +60,7 @@ class Stored:
         """The mean over findings, then each finding."""
         findings = self.result["findings"]
         return [
-            Row(f"Mean of {len(findings)}", None, self.result["macro"]),
+            Row(f"Mean of {len(self.result['macro_findings'])}", None, self.result["macro"]),
             *(Row(finding_name(name), entry["cases"], entry["lines"]) for name, entry in findings.items()),
         ]
 
