@@ -183,6 +183,7 @@ def test_other_splits_are_measured_when_asked_for(drawn_boxes: Path, tmp_path: P
         assert found["boxes"]["compared"] == number
         assert found["boxes"]["cases"] == len([c for c in every if split in ("all", c.split)])
         table = pd.read_parquet(tmp_path / split / "cases.parquet")
+        assert ("images of training patients" in localization_table(found)) == (split == "all")
         assert set(table["split"]) == ({"train", "val", "test"} if split == "all" else {"val"})
 
 

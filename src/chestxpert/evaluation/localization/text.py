@@ -53,8 +53,9 @@ def _cell(entry: Mapping[str, Any], short: bool = False) -> str:
 
 
 def _left_out(result: Mapping[str, Any]) -> list[str]:
-    """A note for each folder that some maps are missing from, cannot be measured in, or belong to nothing in."""
-    notes = []
+    """Notes on training patients, and on maps that are missing, cannot be measured, or belong to nothing."""
+    trained = result["boxes"]["by_split"].get("train", 0) if result["split"] == "all" else 0
+    notes = [f"note: {trained:,} of these boxes lie on images of training patients."] if trained else []
     for name, told in result["maps"].items():
         parts = [f"no map of {len(told['missing'])}"] if told["missing"] else []
         parts += [f"values that are not finite in {len(told['not_finite'])}"] if told["not_finite"] else []
