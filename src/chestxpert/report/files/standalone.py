@@ -5,7 +5,9 @@ It is the very same drawing: the shapes are those of the page, and the style she
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
@@ -23,6 +25,7 @@ ONE_COLUMN = 12.0
 """Up to this width, in cm, the drawing for a phone is taken: it is made for narrow places."""
 SIMULATED = "SIMULATED IMAGES: drawings, no radiographs."
 
+_TURN = re.compile(r"rotate\((-?[\d.]+)")
 _MARGIN = 8.0
 _GAP = 14.0
 _LEGEND, _LINE = 13.0, 20.0  # font size, and height of a line
@@ -96,12 +99,12 @@ def standalone(figure: Figure, style: Style, width: float, simulated: bool = Fal
     pictures, right, y = _pictures(_chosen(figure, narrow), y, room)
     placed += pictures
     inside = "".join(_drawn(one, style) for one in placed)
-    over = max((end for one in placed for end in _ends(one)), default=0.0)
-    before = max(0.0, -min((start for one in placed for start in _starts(one)), default=0.0))
-    whole = max(right, over) + _MARGIN + before
-    ground = f'<rect width="{number(whole)}" height="{number(y + _MARGIN)}" fill="{style.variable("--ground")}"/>'
-    moved = f'<g transform="translate({number(before)} 0)">{inside}</g>' if before else inside
-    return Drawing(whole, y + _MARGIN, ground + moved, figure.title, figure.caption)
+    lefts, tops, rights = zip(*(box for one in placed for box in _words_boxes(one)), strict=True)
+    before, above = max(0.0, 2 - min(lefts)), max(0.0, 2 - min(tops))
+    whole, high = max(right, *rights) + _MARGIN + before, y + _MARGIN + above
+    ground = f'<rect width="{number(whole)}" height="{number(high)}" fill="{style.variable("--ground")}"/>'
+    moved = f'<g transform="translate({number(before)} {number(above)})">{inside}</g>'
+    return Drawing(whole, high, ground + moved, figure.title, figure.caption)
 
 
 def _chosen(figure: Figure, narrow: bool) -> list[ElementTree.Element]:
@@ -175,22 +178,14 @@ def _written(element: ElementTree.Element, attributes: Mapping[str, str], style:
     return f"<{element.tag}{pairs}>{inside}</{element.tag}>" if inside else f"<{element.tag}{pairs}/>"
 
 
-def _spans(placed: _Placed) -> list[tuple[float, float]]:
-    """Left and right end of all words that lie across, in pixels; those of a turned text stay within its picture."""
-    spans = []
+def _words_boxes(placed: _Placed) -> Iterator[tuple[float, float, float]]:
+    """Left, upper and right end of all words, in pixels: words may stand out of their picture."""
     for text in placed.part.iter("text"):
-        if text.get("transform"):
-            continue
+        x, y = float(text.get("x", 0)), float(text.get("y", 0))
         wide = text_width(text.text or "", 11)
-        x = placed.x + float(text.get("x", 0))
-        start = {"middle": x - wide / 2, "end": x - wide}.get(text.get("text-anchor", "start"), x)
-        spans.append((start, start + wide))
-    return spans
-
-
-def _starts(placed: _Placed) -> list[float]:
-    return [start - 2 for start, _ in _spans(placed)]
-
-
-def _ends(placed: _Placed) -> list[float]:
-    return [end for _, end in _spans(placed)]
+        back = {"middle": wide / 2, "end": wide}.get(text.get("text-anchor", "start"), 0.0)
+        turned = _TURN.match(text.get("transform", ""))
+        angle = math.radians(float(turned.group(1))) if turned else 0.0
+        ends = [(placed.x + x + along * math.cos(angle), placed.y + y + along * math.sin(angle))
+                for along in (-back, wide - back)]  # fmt: skip
+        yield min(x for x, _ in ends), min(y for _, y in ends) - 10, max(x for x, _ in ends)
