@@ -20,7 +20,7 @@ def pdf(drawing: Drawing, width: float) -> bytes:
     UsageError
         If vl-convert-python is not installed.
     """
-    made: bytes = _converter().svg_to_pdf(_at(drawing, width * POINTS))
+    made: bytes = converter().svg_to_pdf(_at(drawing, width * POINTS))
     return made
 
 
@@ -34,7 +34,7 @@ def png(drawing: Drawing, width: float, dpi: int) -> bytes:
     """
     across = round(width / 2.54 * dpi)
     # The converter enlarges by scale * ppi / 72; the drawing has its final size already.
-    made: bytes = _converter().svg_to_png(_at(drawing, across), scale=72 / dpi, ppi=dpi)
+    made: bytes = converter().svg_to_png(_at(drawing, across), scale=72 / dpi, ppi=dpi)
     return made
 
 
@@ -42,7 +42,8 @@ def _at(drawing: Drawing, across: float) -> str:
     return drawing.svg(f"{across:.3f}", f"{drawing.tall(across):.3f}")
 
 
-def _converter() -> Any:
+def converter() -> Any:
+    """The module vl_convert; UsageError that names the extra where it is missing."""
     try:
         return import_module("vl_convert")
     except ImportError as error:

@@ -50,7 +50,7 @@ def write_figures(
     RunError
         If a part of the study is missing or unreadable.
     """
-    _check(formats, width, dpi, theme)
+    check_figures(formats, width=width, dpi=dpi, theme=theme)
     read = read_study(Path(study))
     style, paths = Style(theme), []
     for anchor, figure in draw_figures(read).items():
@@ -72,7 +72,8 @@ def _made(drawing: Drawing, format_: str, width: float, dpi: int) -> bytes:
     return drawing.svg(f"{width:g}cm", f"{drawing.tall(width):.3f}cm").encode()
 
 
-def _check(formats: Collection[str], width: float, dpi: int, theme: str) -> None:
+def check_figures(formats: Collection[str], *, width: float = WIDTH, dpi: int = DPI, theme: str = "light") -> None:
+    """Whether `write_figures` could write these: a UsageError says what is wrong, before anything long begins."""
     unknown = [name for name in formats if name not in FIGURES]
     if unknown:
         raise UsageError(f"Figures are written as {', '.join(FIGURES)}; {', '.join(unknown)} is none of these.")
@@ -82,3 +83,5 @@ def _check(formats: Collection[str], width: float, dpi: int, theme: str) -> None
         raise UsageError(f"The resolution of figures is {dpi} dpi; give one from 36 to 2400, such as 300.")
     if theme not in THEMES:
         raise UsageError(f"The theme is {theme!r}; choose from {', '.join(THEMES)}.")
+    if set(formats) & {"pdf", "png"}:
+        convert.converter()

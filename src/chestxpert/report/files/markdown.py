@@ -14,7 +14,7 @@ def markdown(sheet: Sheet) -> str:
     for table in sheet.tables:
         parts += [f"**{_cell(table.note)}**"] if table.note else []
         parts.append(table_text(table))
-    return "\n\n".join([*parts, sheet.setting]) + "\n"
+    return "\n\n".join([*parts, sheet.setting(sheet.tables)]) + "\n"
 
 
 def table_text(table: Table) -> str:

@@ -16,8 +16,8 @@ from chestxpert.report.scales import grouped, typeset
 
 SIMULATED = "Simulated images, drawings and no radiographs: nothing here says anything about patients."
 _INTERVAL = re.compile(r"\d \[|\d to [\d+\N{MINUS SIGN}]")
-_RENAMED = {"reliability": "calibration"}
-"""What a paper's table is called where the figure above it is called otherwise."""
+_RENAMED = {"reliability": ("calibration", "Calibration")}
+"""Name and title of a paper's tables where the figure above them is called otherwise."""
 _BY_JACKKNIFE = frozenset({"recipes", "findings", "groups", "levels", "seeds", "pr", "roc", "floor"})
 
 
@@ -31,19 +31,27 @@ class Sheet:
         Of their files, without an ending.
     title : str
     tables : sequence of Table
-    setting : str
-        Which cohort, and where tables have intervals, what these are.
+    cohort : str
+        Whom the tables are about.
+    intervals : str
+        What their intervals are.
     """
 
     name: str
     title: str
     tables: Sequence[Table]
-    setting: str
+    cohort: str
+    intervals: str
 
     def caption(self, table: Table) -> str:
-        """What is in one of the tables, and of whom."""
+        """What is in one of the tables, of whom, and what its intervals are if it has any."""
         note = f" {table.note}." if table.note else ""
-        return f"{self.title}.{note} {self.setting}".strip()
+        return f"{self.title}.{note} {self.setting([table])}"
+
+    def setting(self, tables: Sequence[Table]) -> str:
+        """Of whom some of the tables are, and what their intervals are if they have any."""
+        has = any(_INTERVAL.search(cell) for table in tables for row in table.rows for cell in row)
+        return f"{self.cohort} {self.intervals}" if has else self.cohort
 
 
 def sheets(study: StudyFolder) -> list[Sheet]:
@@ -52,14 +60,14 @@ def sheets(study: StudyFolder) -> list[Sheet]:
     for name, title, tables in _named(study):
         shown = [table for table in tables if table.rows]
         if shown:
-            found.append(Sheet(name, title, shown, _setting(study, name, shown)))
+            found.append(Sheet(name, title, shown, _cohort(study), _intervals(study.results, name)))
     return found
 
 
 def _named(study: StudyFolder) -> Iterator[tuple[str, str, Sequence[Table]]]:
     for anchor, figure in draw_figures(study).items():
         name = anchor.removeprefix("fig-")
-        yield _RENAMED.get(name, name), figure.title, figure.tables
+        yield *_RENAMED.get(name, (name, figure.title)), figure.tables
     stored = evidence_of(study)
     yield "floor", "The shortcut floor: view, age and sex alone", _floor(study.results)
     yield "operating", "At its thresholds", stored["operating"]
@@ -82,22 +90,16 @@ def _floor(results: Results) -> list[Table]:
     return [Table(["", *map(metric_name, metrics)], rows)]
 
 
-def _setting(study: StudyFolder, name: str, tables: Sequence[Table]) -> str:
-    comparison = study.results.comparison
-    images = part(comparison, "cohort", "images")
+def _cohort(study: StudyFolder) -> str:
+    images = part(study.results.comparison, "cohort", "images")
     counts = " and ".join(
         f"{grouped(count)} {words}"
         for split, words in (("train", "training"), ("val", "validation"), ("test", "test"))
         if (count := number(images, split)) is not None
     ).replace(" and ", ", ", 1)
     patients = grouped(study.cohort.n_patients())
-    sentences = [
-        *([SIMULATED] if study.cohort.simulated else []),
-        f"Cohort {study.cohort.fingerprint}: {counts} images of {patients} patients.",
-    ]
-    if any(_INTERVAL.search(cell) for table in tables for row in table.rows for cell in row):
-        sentences.append(_intervals(study.results, name))
-    return " ".join(sentences)
+    words = f"Cohort {study.cohort.fingerprint}: {counts} images of {patients} patients."
+    return f"{SIMULATED} {words}" if study.cohort.simulated else words
 
 
 def _intervals(results: Results, name: str) -> str:
