@@ -12,7 +12,7 @@ def markdown(sheet: Sheet) -> str:
     """A heading, then each table with its note above and the setting of all below."""
     parts = [f"# {sheet.title}"]
     for table in sheet.tables:
-        parts += [f"**{_cell(table.note)}**"] if table.note else []
+        parts += [f"**{plain(table.note)}**"] if table.note else []
         parts.append(table_text(table))
     return "\n\n".join([*parts, sheet.setting(sheet.tables)]) + "\n"
 
@@ -25,10 +25,10 @@ def table_text(table: Table) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
+    return f"| {' | '.join(plain(cell) for cell in cells)} |"
 
 
-def _cell(words: str) -> str:
+def plain(words: str) -> str:
     """Words that stay words: what Markdown would take for its own is escaped."""
     for mark in ("\\", "|", "*", "_", "`", "<"):
         words = words.replace(mark, f"\\{mark}")

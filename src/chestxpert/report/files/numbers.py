@@ -71,11 +71,12 @@ def _findings(stored: Mapping[str, object], **keys: str) -> Iterator[Record]:
 
 
 def thresholds(results: Results) -> Iterator[Record]:
-    """Every threshold, one a seed, as chosen on validation."""
-    for name in results.lines:
-        numbers = results.seeds(name)
-        for finding, values in part(results.recipe(name), "per_label").items():
-            chosen = values.get("thresholds") or ()
+    """Every threshold, one a seed, as chosen on validation; where `recipe` is empty, that of the shortcut floor."""
+    stored = {name: (results.recipe(name), results.seeds(name)) for name in results.lines}
+    stored[""] = (part(results.comparison, "floor"), [])
+    for name, (values, numbers) in stored.items():
+        for finding, own in part(values, "per_label").items():
+            chosen = own.get("thresholds") or ()
             for run, threshold in enumerate(chosen):
                 seed = numbers[run] if len(chosen) == len(numbers) else run
                 yield {"recipe": name, "finding": finding, "seed": seed, "threshold": threshold}

@@ -30,7 +30,13 @@ def confusion(results: Results) -> Iterator[Record]:
 
 
 def cases(results: Results) -> Iterator[Record]:
-    """Cases of each hierarchy against each flat recipe: counts, and differences of recall with their intervals."""
+    """Cases of each hierarchy against each flat recipe: counts, and differences of recall with their intervals.
+
+    Where `against` is empty, a recipe stands for itself, a flat one too.
+    """
+    for name, findings in part(results.comparison, "diagnosis", "flat").items():
+        for finding, values in part(findings).items():
+            yield from _quantities(values, recipe=name, against="", finding=finding)
     for name, own in part(results.comparison, "diagnosis", "recipes").items():
         places = {"": part(own, "macro"), **part(own, "findings")}
         for finding, values in places.items():
@@ -68,8 +74,10 @@ def perfect(results: Results) -> Iterator[Record]:
 
 
 def _state(values: Mapping[str, object], **keys: str) -> Iterator[Record]:
-    for state in ("macro", "gain", "others_perfect"):
+    for state in ("macro", "gain"):
         yield from estimates(values.get(state), **keys, state=state, finding="")
+    for metric, value in part(values, "others_perfect").items():
+        yield {**keys, "state": "others_perfect", "finding": "", "metric": metric, "mean": value}
     for finding, each in part(values, "findings").items():
         for metric, value in part(each).items():
             yield {**keys, "state": "finding", "finding": finding, "metric": metric, "mean": value}

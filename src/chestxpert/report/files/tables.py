@@ -10,7 +10,7 @@ from chestxpert.errors import UsageError
 from chestxpert.files import write_text
 from chestxpert.report.files.latex import latex
 from chestxpert.report.files.long_tables import long_tables, what_is_in
-from chestxpert.report.files.markdown import markdown
+from chestxpert.report.files.markdown import markdown, plain
 from chestxpert.report.files.sheets import SIMULATED, sheets
 from chestxpert.report.files.tidy import csv_text
 from chestxpert.report.read import StudyFolder, read_study
@@ -20,9 +20,9 @@ FOLDER = "tables"
 INDEX = "index.md"
 
 _EXPLAINED = """Markdown and LaTeX have the words and the rounding of the page. CSV has every digit, a value a column
-and a row an estimate; what is not defined is empty. Read it with R's `read.csv(FILE)` or with
-`pandas.read_csv(FILE, float_precision="round_trip")`. Files in this folder that are not named here are
-of an earlier call.
+and a row an estimate; what is not defined is empty. Read it with R's `read.csv(FILE)` or `pandas.read_csv(FILE)`;
+pandas before version 3.1 wants `float_precision="round_trip"` for the last digit. Files in this folder that are not
+named here are of an earlier call.
 """
 
 
@@ -79,8 +79,8 @@ def _texts(study: StudyFolder, format_: str) -> list[_Text]:
 
 def _index(study: StudyFolder, texts: list[_Text]) -> str:
     simulated = f"**{SIMULATED}**\n\n" if study.cohort.simulated else ""
-    lines = "\n".join(f"| [{text.file}]({text.file}) | {text.what} |" for text in texts)
+    lines = "\n".join(f"| [{text.file}]({text.file}) | {plain(text.what)} |" for text in texts)
     return (
-        f"# Tables of the study {study.folder.resolve().name}\n\n{simulated}{study.results.verdict}\n\n"
+        f"# Tables of the study {plain(study.folder.resolve().name)}\n\n{simulated}{plain(study.results.verdict)}\n\n"
         f"| file | holds |\n| --- | --- |\n{lines}\n\n{_EXPLAINED}"
     )
