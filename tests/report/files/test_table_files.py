@@ -415,3 +415,21 @@ def test_an_unknown_format_and_no_study_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no study"):
         write_tables(tmp_path, ["md"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_older_comparison_has_the_files_that_it_can_have(study_copy: Path) -> None:
+    file = study_copy / "comparison.json"
+    old = json.loads(file.read_text(encoding="utf-8"))
+    for key in ("groups", "operating", "calibration", "subgroups", "floor", "diagnosis", "bootstrap", "permutations"):
+        old.pop(key, None)
+    for values in old["recipes"].values():
+        for key in ("levels", "tree", "validation"):
+            values.pop(key, None)
+        values["metrics"] = {m: {k: e[k] for k in ("mean", "low", "high")} for m, e in values["metrics"].items()}
+    file.write_text(json.dumps(old), encoding="utf-8")
+    names = {path.name for path in write_tables(study_copy, ["md", "csv", "latex"])}
+    assert {"recipes.csv", "recipes.md", "contrasts.tex", "cohort.csv"} <= names
+    assert not names & {"groups.csv", "subgroups.md", "floor.tex", "seeds.csv", "levels.csv"}
+    frame = pd.read_csv(study_copy / "tables" / "recipes.csv")
+    assert list(frame.columns) == ["recipe", "side", "kind", "metric", "mean", "low", "high"]
+    assert "Intervals at 95" in (study_copy / "tables" / "recipes.tex").read_text(encoding="utf-8")
