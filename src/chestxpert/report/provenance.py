@@ -25,6 +25,7 @@ _NAMES = {
     "backbone.source": "its weights come from",
     "backbone.weights_fingerprint": "fingerprint of its weights",
     "cohort_fingerprint": "fingerprint of the cohort",
+    "date": "begun on (UTC)",
     "pixels_fingerprint": "fingerprint of the pixels",
     "size": "image size in pixels",
     "source": "images from",
