@@ -157,9 +157,10 @@ def commands(study: StudyFolder) -> list[tuple[str, str]]:
     found += [
         (f"the ensemble {name}, of stored predictions", _ensemble(study, name)) for name in study.results.ensembles
     ]
-    found.append(
-        ("compare and draw again from the stored predictions, without training", f"chestxpert report {folder}")
-    )
+    found += [
+        ("compare and draw again from the stored predictions, without training", f"chestxpert report {folder}"),
+        ("a model card of its best recipe, from what was measured", f"chestxpert card {folder}"),
+    ]
     return found
 
 

@@ -1,0 +1,241 @@
+"""Ethical considerations and caveats: each sentence follows from a figure, and says so where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from chestxpert.evaluation.subgroups import FEWEST_PATIENTS
+from chestxpert.report.cards.factors import GAPS, gaps, groups, shown
+from chestxpert.report.cards.markdown import Section, bullets
+from chestxpert.report.cards.people import SIMULATED, is_nih
+from chestxpert.report.cards.performance import fallbacks, lead, useful_at
+from chestxpert.report.cards.subject import CardSubject
+from chestxpert.report.evidence.stored import number, numbers, part
+from chestxpert.report.results import Estimate, finding_name
+from chestxpert.report.scales import decimal, grouped, signed
+from chestxpert.report.words import and_words, times
+
+PLENTY = 20
+"""Positive and negative images that an interval of a calibration slope takes; see docs/statistics.md."""
+
+
+def ethics_section(subject: CardSubject) -> Section:
+    """Patients, gaps between groups of them, and labels."""
+    return Section("Ethical considerations", [bullets([
+        "The images are drawings; no patient is behind them." if subject.cohort.simulated else
+        f"It learnt from images of {times(subject.cohort.n_patients('train'), 'patient')}. What they consented to is "
+        "not recorded here.",
+        *_gaps(subject),
+        *_labels(subject),
+    ])])  # fmt: skip
+
+
+def caveats_section(subject: CardSubject) -> Section:
+    """All that a reader of the figures has to know beside them."""
+    return Section("Caveats", [bullets(caveats(subject))])
+
+
+def caveats(subject: CardSubject) -> list[str]:
+    """The sentences, in the order in which they weigh."""
+    found = [
+        *([SIMULATED] if subject.cohort.simulated else []),
+        *_not_learnt(subject),
+        *_few(subject),
+        *_not_detailed(subject),
+        *_floor(subject),
+        *_calibration(subject),
+        *_benefit(subject),
+        *_seeds(subject),
+        *_networks(subject),
+        *_after_training(subject),
+    ]
+    fallback = fallbacks(subject)
+    if fallback:
+        found.append(f"Thresholds of {and_words(fallback)} are 0.5: no validation image gave another.")
+    return found
+
+
+def _names(labels: Sequence[str]) -> str:
+    return and_words([finding_name(label) for label in labels])
+
+
+def _gaps(subject: CardSubject) -> Iterator[str]:
+    """Gaps whose interval leaves zero out; that none does is no proof that there is none."""
+    every = gaps(subject)
+    if not every:
+        yield (
+            "Gaps between subgroups: not measured."
+            if not groups(subject)
+            else ("Gaps between subgroups: not measured, since no two groups of a kind have patients enough.")
+        )
+        return
+    clear = [gap for gap in every if shown(gap[-1])]
+    for by, group, reference, metric, gap in clear:
+        yield (
+            f"A gap is shown: by {by}, {GAPS[metric]} of {group} minus that of {reference} is {signed(gap.mean)} "
+            f"({signed(gap.low)} to {signed(gap.high)})."
+        )
+    chance = f"Of {times(len(every), 'gap')} measured, {len(clear)} {'is' if len(clear) == 1 else 'are'} shown"
+    yield f"{chance}; intervals are not adjusted for their number, and a gap that is not shown may be there."
+
+
+def _labels(subject: CardSubject) -> Iterator[str]:
+    """How far the labels are right, as far as another source of them says."""
+    if is_nih(subject.cohort):
+        yield "Labels were mined from radiology reports by software, not read from the images."
+    stored = part(subject.results.comparison, "agreement")
+    kappas = {
+        label: kappa for label in part(stored, "per_label")
+        if (kappa := Estimate.of(part(stored, "per_label", label).get("kappa"))).mean is not None
+    }  # fmt: skip
+    if not kappas:
+        yield "Label noise: not measured ('chestxpert agree' holds labels against those of another source)."
+        return
+    told = [f"{finding_name(label)} {kappa.words()}" for label, kappa in kappas.items()]
+    yield (
+        f"Label noise: against {stored.get('source', 'another source')}, on {grouped(number(stored, 'images') or 0)} "
+        f"images, Cohen's kappa is {and_words(told)}."
+    )
+
+
+def _not_learnt(subject: CardSubject) -> Iterator[str]:
+    labels = [str(label) for label in subject.entry.get("not_learnt", ())]
+    if labels:
+        yield f"It could not learn {_names(labels)}: no training image tells. Figures of these labels mean nothing."
+    counts = subject.cohort.counts("train")
+    if none := [label for label in subject.cohort.label_space.findings if not counts[label] and label not in labels]:
+        yield f"No training image carries {_names(none)}."
+
+
+def _few(subject: CardSubject) -> Iterator[str]:
+    """Findings with too few test patients for a figure to be held on to, and with none."""
+    cohort = subject.cohort
+    rows = cohort.rows("test")
+    labels, patients = cohort.labels(rows), cohort.patients[rows]
+    carriers = {label: len(set(patients[labels[:, column]])) for column, label in enumerate(cohort.label_space.labels)}
+    none = [label for label, number in carriers.items() if not number]
+    few = {label: number for label, number in carriers.items() if 0 < number < FEWEST_PATIENTS}
+    if none:
+        yield f"No test image carries {_names(none)}: how well it is told was not measured."
+    if few:
+        told = [f"{finding_name(label)} ({times(number, 'patient')})" for label, number in few.items()]
+        yield (
+            f"Fewer than {FEWEST_PATIENTS} test patients carry {and_words(told)}: figures of these findings can be far "
+            "off, and their intervals with them."
+        )
+
+
+def _not_detailed(subject: CardSubject) -> Iterator[str]:
+    """That a study measures a line in every respect only if an answer rests on it."""
+    detailed = [str(name) for name in part(subject.results.comparison, "operating").get("detailed") or ()]
+    if detailed and subject.line not in detailed:
+        yield (
+            f"Subgroups, net benefit, slopes and the lead over the shortcut floor have intervals in this study for "
+            f"{and_words(detailed)} alone. The card of a single run has them for that run."
+        )
+
+
+def _floor(subject: CardSubject) -> Iterator[str]:
+    """Whether it is shown to know more than view, age and sex say."""
+    stored = part(subject.results.comparison, "floor")
+    over = Estimate.of(part(stored, "above", subject.line).get("macro_auroc_findings"))
+    if over.low is None:
+        reason = "" if stored else ": the comparison has no shortcut floor"
+        yield f"Whether it is above what view, age and sex alone reach is not measured{reason}."
+        return
+    size = f"{signed(over.mean)} ({signed(over.low)} to {signed(over.high)})"
+    if over.low > 0:
+        yield f"Its macro AUROC over the findings is above what view, age and sex alone reach, by {size}."
+    else:
+        yield f"It is NOT shown to be above what view, age and sex alone reach: its macro AUROC differs by {size}."
+    leads = {label: lead(subject, label) for label in subject.cohort.label_space.findings}
+    known = {label: each for label, each in leads.items() if each.low is not None}
+    below = [label for label, each in known.items() if each.low is not None and each.low <= 0]
+    if below:
+        yield f"Finding by finding it is not shown to be above that floor for {_names(below)}."
+    elif known:
+        yield f"Finding by finding it is above that floor for all {len(known)} that were measured."
+    if missing := [label for label in leads if label not in known]:
+        yield f"Whether it is above that floor is not measured for {_names(missing)}."
+
+
+def _calibration(subject: CardSubject) -> Iterator[str]:
+    """Findings whose probabilities are shown to be too extreme, too timid, too high or too low."""
+    each = part(subject.results.comparison, "calibration", "recipes", subject.line, "per_label")
+    slopes, levels = (
+        {label: Estimate.of(part(each, label).get(key)) for label in each} for key in ("slope", "in_the_large")
+    )
+    known = {label: slope for label, slope in slopes.items() if slope.low is not None and slope.high is not None}
+    if not known:
+        yield "Calibration: no slope with an interval was measured."
+    else:
+        yield from _sided(
+            known, 1.0, "Overconfident (calibration slope shown to be below 1)",
+            "Underconfident (calibration slope shown to be above 1)",
+        )  # fmt: skip
+        missing = [label for label in each if label not in known]
+        if missing:
+            yield f"Calibration slope: without an interval for {_names(missing)}."
+    told = {label: level for label, level in levels.items() if level.low is not None and level.high is not None}
+    yield from _sided(
+        told, 0.0, "Probabilities shown to be too high on average (calibration in the large below 0)",
+        "Probabilities shown to be too low on average (calibration in the large above 0)",
+    )  # fmt: skip
+
+
+def _sided(known: dict[str, Estimate], wanted: float, below: str, above: str) -> Iterator[str]:
+    """Labels whose interval is below a value, and those whose is above it."""
+    low = [label for label, each in known.items() if each.high is not None and each.high < wanted]
+    high = [label for label, each in known.items() if each.low is not None and each.low > wanted]
+    if low:
+        yield f"{below}: {_names(low)}."
+    if high:
+        yield f"{above}: {_names(high)}."
+
+
+def _benefit(subject: CardSubject) -> Iterator[str]:
+    useful = {label: useful_at(subject, label) for label in subject.cohort.label_space.findings}
+    if all(each is None for each in useful.values()):
+        yield "Net benefit: not measured."
+    elif none := [label for label, each in useful.items() if each == []]:
+        asked = numbers(part(subject.results.comparison, "operating", "net_benefit").get("thresholds"))
+        yield (
+            f"At none of the {len(asked)} probabilities asked is acting on its answer shown to be worth more than "
+            f"acting on all images or on none: {_names(none)}."
+        )
+
+
+def _seeds(subject: CardSubject) -> Iterator[str]:
+    results, primary = subject.results, subject.results.primary
+    spread, values = number(subject.entry, "metrics", primary, "sd_seeds"), results.per_seed(subject.line, primary)
+    if spread is None or not values:
+        has = "has one" if subject.seeds else "is one prediction of several runs"
+        yield f"What other seeds would change is not measured: it {has}."
+        return
+    yield (
+        f"Single seeds reach {decimal(min(values))} to {decimal(max(values))} on the primary metric (standard "
+        f"deviation {decimal(spread)}, {len(values)} seeds)."
+    )
+
+
+def _networks(subject: CardSubject) -> Iterator[str]:
+    recorded = subject.recorded
+    frozen = [name for name, recipe in recorded.recipes.items() if recipe.get("freeze") is True]
+    if frozen:
+        which = "The backbone" if len(frozen) == len(subject.recipes) else f"The backbone of {and_words(frozen)}"
+        yield f"{which} was kept as it came: only heads on its features were trained."
+    sources = [str(part(each, "backbone").get("source") or "") for each in recorded.environments]
+    if any(source.startswith("random") for source in sources):
+        yield "Its weights began at random numbers: it was not pretrained."
+
+
+def _after_training(subject: CardSubject) -> Iterator[str]:
+    if subject.kind == "ensemble" or subject.base in subject.results.ensembles:
+        average = subject.results.done(subject.base)[0].get("average")
+        yield f"It costs as much as its {times(subject.n_runs, 'run')} together."
+        if average == "ranks":
+            yield "Its answers are mean ranks, no probabilities: calibration and net benefit do not apply to them."
+    if subject.kind == "posthoc":
+        name = subject.line.removeprefix(f"{subject.base}+")
+        seen = "test images, without their labels" if name.split(":")[0] == "em" else "validation images"
+        yield f"It was corrected after training by {name}, which looked at {seen}."
