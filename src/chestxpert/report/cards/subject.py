@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ class CardSubject:
         """The seeds that its figures are means over; empty for an ensemble, which is one prediction of several runs."""
         return [] if self.base in self.results.ensembles else self.results.seeds(self.line)
 
-    @property
+    @cached_property
     def recorded(self) -> Recorded:
         """What their folders record, for sentences about training."""
         every = Recorded.of(self.study)
