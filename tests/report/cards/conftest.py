@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chestxpert.report.cards.subject import CardSubject, read_subject
+from chestxpert.report.cards.choose import read_subject
+from chestxpert.report.cards.subject import CardSubject
 from chestxpert.report.results import Results
 
 Change = Callable[..., CardSubject]

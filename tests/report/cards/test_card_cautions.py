@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chestxpert.report.cards.cautions import caveats, ethics_section
+from chestxpert.report.cards.analyses import analyses_section
+from chestxpert.report.cards.cautions import caveats
+from chestxpert.report.cards.ethics import ethics_section
 from chestxpert.report.cards.factors import not_measured
 from chestxpert.report.cards.people import data_sections
 from chestxpert.report.cards.performance import metrics_section
@@ -130,6 +132,9 @@ def test_label_noise_is_unknown_unless_another_source_was_held_against_them(chan
     words = told(changed("agreement", to=agreement))
     assert "against radiologists, on 810 images, Cohen's kappa is Effusion 0.500 [0.400, 0.600]." in words
     assert "Label noise: not measured" not in words
+    told_twice = "\n".join(analyses_section(changed("agreement", to=agreement)).lines())
+    assert "carry labels of this data set and of radiologists" in told_twice
+    assert "| Effusion | 0 | 0 | 0 | 0 | 0.500 [0.400, 0.600] |" in told_twice
 
 
 def test_findings_that_could_not_be_learnt_are_named(subject: CardSubject, changed: Change) -> None:

@@ -25,8 +25,8 @@ from chestxpert.evaluation.run_metrics import evaluate_run
 from chestxpert.files import write_json
 from chestxpert.recipe import parse_posthoc
 from chestxpert.report.cards import build_model_card
+from chestxpert.report.cards.choose import read_subject
 from chestxpert.report.cards.model_card import model_card
-from chestxpert.report.cards.subject import read_subject
 from chestxpert.taxonomy import study_taxonomy
 
 RECIPES = {"flat-basic": "flat", "hierarchical-shared": "shared"}

@@ -18,9 +18,10 @@ from card_reading import Card
 from chestxpert.cli.main import main
 from chestxpert.errors import RunError, UsageError
 from chestxpert.report.cards import build_model_card
+from chestxpert.report.cards.choose import read_subject
 from chestxpert.report.cards.details import what_it_is
 from chestxpert.report.cards.model_card import model_card
-from chestxpert.report.cards.subject import CardSubject, read_subject
+from chestxpert.report.cards.subject import CardSubject
 from chestxpert.report.methods import recorded
 from chestxpert.report.results import Results, finding_name
 from chestxpert.report.scales import MINUS, signed
@@ -225,7 +226,13 @@ def test_an_older_comparison_has_a_card_that_says_what_it_lacks(card_study: Path
     card = Card.read(build_model_card(study).read_text(encoding="utf-8"))
     assert read_line(card) == "flat-basic"
     assert "records no validation figures" in card.parts["Model details"].text
-    for title in ("Head, medium and tail", "Calibration", "Above the shortcut floor", "Net benefit"):
+    for title in (
+        "Head, medium and tail",
+        "Calibration",
+        "Above the shortcut floor",
+        "Net benefit",
+        "Another source of labels",
+    ):
         assert card.parts[title].text == "Not measured."
     assert "The thresholds are not recorded." in card.parts["Decision thresholds"].text
     assert card.row("Finding by finding", "Hernia")["threshold"] == "not defined"

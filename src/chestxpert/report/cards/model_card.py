@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from chestxpert.evaluation.bootstrap import DRAWS
-from chestxpert.report.cards.cautions import caveats_section, ethics_section
+from chestxpert.report.cards.analyses import analyses_section
+from chestxpert.report.cards.cautions import caveats_section
+from chestxpert.report.cards.choose import read_subject
 from chestxpert.report.cards.details import details_section
+from chestxpert.report.cards.ethics import ethics_section
 from chestxpert.report.cards.factors import factors_section
 from chestxpert.report.cards.front_matter import checked_licence, model_front_matter
 from chestxpert.report.cards.keep import write_card
 from chestxpert.report.cards.markdown import Section, document, fenced, warning
 from chestxpert.report.cards.others import again_section, comparison_section
 from chestxpert.report.cards.people import SIMULATED, data_sections
-from chestxpert.report.cards.performance import analyses_section, metrics_section
-from chestxpert.report.cards.subject import CardSubject, read_subject
+from chestxpert.report.cards.performance import metrics_section
+from chestxpert.report.cards.subject import CardSubject
 from chestxpert.report.cards.use import RESEARCH, use_section
 from chestxpert.report.methods.bibliography import Cited, bibtex
 
