@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 
 from chestxpert.report.cards.analyses import analyses_section
-from chestxpert.report.cards.cautions import caveats
+from chestxpert.report.cards.cautions import carriers, caveats
 from chestxpert.report.cards.ethics import ethics_section
 from chestxpert.report.cards.factors import not_measured
 from chestxpert.report.cards.people import data_sections
 from chestxpert.report.cards.performance import metrics_section
 from chestxpert.report.cards.subject import CardSubject
 from chestxpert.report.cards.use import unseen
+from chestxpert.report.results import finding_name
 from chestxpert.report.scales import grouped
+from chestxpert.report.words import and_words
 
 Change = Callable[..., CardSubject]
 FOUND = {"mean": 0.1, "low": 0.05, "high": 0.15, "n_draws": 60}
@@ -53,13 +55,19 @@ def test_findings_that_are_not_shown_to_be_above_the_floor_are_named(
 ) -> None:
     each = comparison["floor"]["above"][subject.line]["per_label"]
     labels = {label: {"auroc": UNCLEAR if label in ("Mass", "Pleural_Thickening") else FOUND} for label in each}
+    few = {label for label, number in carriers(subject.cohort).items() if number < 10}
+    enough = [finding_name(label) for label in subject.cohort.label_space.findings if label not in few]
+    assert "Hernia" in few
+    assert not {"Mass", "Pleural_Thickening"} & few
     some = told(changed("floor", "above", subject.line, "per_label", to=labels))
     assert "not shown to be above that floor for Mass and Pleural Thickening." in some
     every = told(changed("floor", "above", subject.line, "per_label", to={label: {"auroc": FOUND} for label in each}))
-    assert "it is above that floor for all 14 that were measured" in every
-    lost = told(changed("floor", "above", subject.line, "per_label", to=labels | {"Hernia": {"auroc": NONE}}))
-    assert "Whether it is above that floor is not measured for Hernia." in lost
-    assert "not measured for Hernia" not in some
+    assert f"it is above that floor for each of {and_words(enough)}." in every
+    (line,) = [line for line in every.splitlines() if line.startswith("Too few test patients carry")]
+    assert "Hernia" in line
+    lost = told(changed("floor", "above", subject.line, "per_label", to=labels | {"Edema": {"auroc": NONE}}))
+    assert "Whether it is above that floor is not measured for Edema." in lost
+    assert "not measured for Edema" not in some
 
 
 def test_without_a_floor_it_is_said(changed: Change) -> None:
@@ -146,8 +154,8 @@ def test_findings_that_could_not_be_learnt_are_named(subject: CardSubject, chang
 def test_findings_with_few_test_patients_are_named_with_how_many(subject: CardSubject) -> None:
     table = subject.cohort.table
     test = table["split"] == "test"
-    few = table.loc[test & table["Hernia"]].groupby("patient_id").ngroups
-    enough = table.loc[test & table["Infiltration"]].groupby("patient_id").ngroups
+    few, enough = (table.loc[test & table[label]].groupby("patient_id").ngroups for label in ("Hernia", "Infiltration"))
+    assert carriers(subject.cohort)["Hernia"] == few
     assert 0 < few < 10 <= enough
     (line,) = [item for item in caveats(subject) if item.startswith("Fewer than 10 test patients carry")]
     assert f"Hernia ({few} patient" in line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.subgroups import FEWEST_PATIENTS
 from chestxpert.report.cards.analyses import lead, useful_at
 from chestxpert.report.cards.markdown import Section, bullets
@@ -54,14 +55,18 @@ def _not_learnt(subject: CardSubject) -> Iterator[str]:
         yield f"No training image carries {_names(none)}."
 
 
-def _few(subject: CardSubject) -> Iterator[str]:
-    """Findings with too few test patients for a figure to be held on to, and with none."""
-    cohort = subject.cohort
+def carriers(cohort: Cohort) -> dict[str, int]:
+    """How many test patients have an image with each label."""
     rows = cohort.rows("test")
     labels, patients = cohort.labels(rows), cohort.patients[rows]
-    carriers = {label: len(set(patients[labels[:, column]])) for column, label in enumerate(cohort.label_space.labels)}
-    none = [label for label, number in carriers.items() if not number]
-    few = {label: number for label, number in carriers.items() if 0 < number < FEWEST_PATIENTS}
+    return {label: len(set(patients[labels[:, column]])) for column, label in enumerate(cohort.label_space.labels)}
+
+
+def _few(subject: CardSubject) -> Iterator[str]:
+    """Findings with too few test patients for a figure to be held on to, and with none."""
+    carried = carriers(subject.cohort)
+    none = [label for label, number in carried.items() if not number]
+    few = {label: number for label, number in carried.items() if 0 < number < FEWEST_PATIENTS}
     if none:
         yield f"No test image carries {_names(none)}: how well it is told was not measured."
     if few:
@@ -95,14 +100,24 @@ def _floor(subject: CardSubject) -> Iterator[str]:
         yield f"Its macro AUROC over the findings is above what view, age and sex alone reach, by {size}."
     else:
         yield f"It is NOT shown to be above what view, age and sex alone reach: its macro AUROC differs by {size}."
-    leads = {label: lead(subject, label) for label in subject.cohort.label_space.findings}
-    known = {label: each for label, each in leads.items() if each.low is not None}
-    below = [label for label, each in known.items() if each.low is not None and each.low <= 0]
+    yield from _floor_by_finding(subject)
+
+
+def _floor_by_finding(subject: CardSubject) -> Iterator[str]:
+    """The same of single findings; an interval over few patients is too narrow to be believed."""
+    carried = carriers(subject.cohort)
+    leads = {label: lead(subject, label).low for label in subject.cohort.label_space.findings}
+    missing = [label for label, low in leads.items() if low is None]
+    few = [label for label in leads if label not in missing and carried[label] < FEWEST_PATIENTS]
+    told = {label: low for label, low in leads.items() if low is not None and label not in few}
+    below = [label for label, low in told.items() if low <= 0]
     if below:
         yield f"Finding by finding it is not shown to be above that floor for {_names(below)}."
-    elif known:
-        yield f"Finding by finding it is above that floor for all {len(known)} that were measured."
-    if missing := [label for label in leads if label not in known]:
+    elif told:
+        yield f"Finding by finding it is above that floor for each of {_names(list(told))}."
+    if few:
+        yield f"Too few test patients carry {_names(few)} to tell whether it is above that floor there."
+    if missing:
         yield f"Whether it is above that floor is not measured for {_names(missing)}."
 
 
