@@ -12,11 +12,13 @@ from chestxpert.cli.main import build_parser, main
 
 COMMANDS = [
     [], ["data"], ["data", "download"], ["data", "prepare"], ["data", "check"], ["data", "report"],
-    ["data", "simulate"], ["data", "oversample"], ["compare"], ["train"], ["ensemble"], ["evaluate"], ["agree"],
-    ["report"], ["recipes"], ["taxonomy"], ["taxonomy", "list"], ["taxonomy", "show"],
+    ["data", "simulate"], ["data", "oversample"], ["compare"], ["train"], ["ensemble"], ["evaluate"], ["localize"],
+    ["agree"], ["report"], ["card"], ["data", "card"], ["recipes"], ["taxonomy"], ["taxonomy", "list"],
+    ["taxonomy", "show"],
 ]  # fmt: skip
 HEAVY = {
     "torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "PIL", "scipy", "sklearn", "jinja2", "tqdm", "httpx",
+    "huggingface_hub",
 }  # fmt: skip
 
 PROBE = """
@@ -143,6 +145,7 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
     from chestxpert.copies import oversample_to_disk
     from chestxpert.dataset import prepare
     from chestxpert.download import download
+    from chestxpert.report.cards import build_data_card, build_model_card
     from chestxpert.report.dataset import build_data_report
     from chestxpert.simulator import simulate
     from chestxpert.study.run import run_study
@@ -156,6 +159,8 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
         ("compare --data d --out o --workers 1", run_study, 3),
         ("report s", write_comparison, 5),
         ("data report d", build_data_report, 4),
+        ("data card d", build_data_card, 4),
+        ("card s", build_model_card, 5),
     ]:
         given = vars(parse(line))
         defaults = {

@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.bootstrap import PatientDraws, interval
 from chestxpert.evaluation.comparison import RunResult, compare_runs
 from chestxpert.evaluation.decision_curve import THRESHOLDS, net_benefit, treat_all
+from chestxpert.evaluation.floor import shortcut_floor
 from chestxpert.evaluation.groups import group_members
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.rates import mcc
@@ -179,6 +181,28 @@ def test_the_floor_is_measured_as_a_recipe_is_and_held_against_the_best(comparis
     best = comparison["recipes"]["flat-better"]["metrics"]["macro_auroc"]
     assert above["mean"] == pytest.approx(best["mean"] - floor["metrics"]["macro_auroc"]["mean"])
     assert above["low"] > 0
+
+
+def test_single_labels_are_held_against_the_floor_draw_by_draw(
+    comparison: dict, study: dict[str, list[RunResult]], people: Cohort
+) -> None:
+    rows = people.rows("test")
+    truth = people.labels(rows)[:, EFFUSION]
+    floor = shortcut_floor(people)
+    assert floor is not None
+    base = floor.predictions.align(people, "test")[0][:, EFFUSION]
+    runs = [run.predictions.align(people, "test")[0][:, EFFUSION] for run in study["flat-better"]]
+    told = comparison["floor"]["above"]["flat-better"]["per_label"]
+    assert set(told) == set(NIH15.labels)
+    entry = told["Effusion"]["auroc"]
+    points = [roc_auc_score(truth, probs) - roc_auc_score(truth, base) for probs in runs]
+    assert entry["mean"] == pytest.approx(np.mean(points))
+    draws, drawn = PatientDraws.draw(people.patients[rows], DRAWS, 0), []
+    for counts in draws.counts:
+        weight = counts[draws.patient_of_image].astype(float)
+        mine = np.mean([roc_auc_score(truth, probs, sample_weight=weight) for probs in runs])
+        drawn.append(mine - roc_auc_score(truth, base, sample_weight=weight))
+    assert (entry["low"], entry["high"]) == pytest.approx(interval(np.array(drawn))[:2])
 
 
 def test_agreement_with_the_same_labels_is_whole(comparison: dict) -> None:

@@ -40,7 +40,7 @@ def _asked(study: StudyFolder, **settings: Any) -> list[str]:
     ],
 )
 def test_the_study_is_made_again_into_a_new_folder(study: StudyFolder, recorded: str, shown: str) -> None:
-    again, resumed, _ = _asked(study, command=recorded)
+    again, resumed, *_ = _asked(study, command=recorded)
     assert again == f"chestxpert compare {shown}"
     assert resumed.count("--resume") == 1
     assert shlex.split(resumed.replace("--resume", "")) == shlex.split(recorded.replace("--resume", ""))

@@ -68,7 +68,7 @@ def without_times(path: Path) -> Any:
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
-            timed = ("seconds", "train_seconds", "ms_per_image", "early_exit_ms_per_image", "created", "command")
+            timed = ("seconds", "train_seconds", "ms_per_image", "early_exit_ms_per_image", "date", "command")
             return {key: plain(item) for key, item in value.items() if key not in timed}
         return [plain(item) for item in value] if isinstance(value, list) else value
 

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ def test_a_run_leaves_its_whole_folder(
     environment = json.loads((result.folder / "environment.json").read_text())
     assert environment["backbone"]["name"] == "test_resnet"
     assert "random" in environment["backbone"]["source"]
+    assert abs((datetime.now(UTC).date() - date.fromisoformat(environment["date"])).days) <= 1
     cost = json.loads((result.folder / "cost.json").read_text())
     assert cost["parameters"] > 0
     assert cost["ms_per_image"] > 0

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chestxpert.cli import data_check, data_download, data_oversample, data_prepare, data_report, data_simulate
+from chestxpert.cli import (
+    data_card,
+    data_check,
+    data_download,
+    data_oversample,
+    data_prepare,
+    data_report,
+    data_simulate,
+)
 from chestxpert.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -20,6 +28,7 @@ EPILOG = """
       chestxpert data prepare ~/nih --out data/nih
       chestxpert data check data/nih
       chestxpert data report data/nih
+      chestxpert data card data/nih
       chestxpert data simulate --out data/drawn --images 1200
       chestxpert data oversample data/nih --out data/copies
 """
@@ -39,5 +48,6 @@ def add_to(commands: Commands) -> None:
     data_prepare.add_to(inner)
     data_check.add_to(inner)
     data_report.add_to(inner)
+    data_card.add_to(inner)
     data_simulate.add_to(inner)
     data_oversample.add_to(inner)

@@ -79,3 +79,11 @@ def add_workers(parser: Parser) -> None:
     parser.add_argument(
         "--workers", metavar="N", type=whole(1), help="processes to work with (default: one for each core)"
     )
+
+
+def add_licence(parser: Parser, of: str) -> None:
+    """The licence that a card names; without the option it names none."""
+    parser.add_argument(
+        "--license", metavar="ID", dest="licence",
+        help=f"licence of {of}, by its identifier on Hugging Face, such as apache-2.0 (default: the card names none)",
+    )  # fmt: skip

@@ -19,6 +19,7 @@ from chestxpert.evaluation.bootstrap import FEWER, PatientDraws, interval
 from chestxpert.evaluation.decision_curve import THRESHOLDS, net_benefit, treat_all
 from chestxpert.evaluation.estimates import claimed, estimate, mean_over_labels, seed_mean
 from chestxpert.evaluation.floor import shortcut_floor
+from chestxpert.evaluation.floor_lead import lead_by_label
 from chestxpert.evaluation.further import BIASED_IN_DRAWS, CALIBRATION, CURVES, DECISIONS, FITTED, drawn_curves
 from chestxpert.evaluation.groups import describe_groups
 from chestxpert.evaluation.measures import Values
@@ -270,13 +271,14 @@ def _floor(study: Study) -> dict[str, Any] | None:
     measured = [RunMeasures.of(run, study.cohort, study.taxonomy, study.draws, study.rule)]
     values = recipe_values([run], measured, study.primary)
     described = describe_recipe([run], measured, values, study.cohort, study.taxonomy)
-    leads = {}
+    leads: dict[str, dict[str, Any]] = {}
     for name in study.detailed:
         mine = recipe_values(study.runs[name], study.measured[name], study.primary)
         leads[name] = {
             metric: estimate([mine.test[metric] - values.test[metric]], [mine.draws[metric] - values.draws[metric]])
             for metric in ("macro_auroc", "macro_ap", "macro_f1", "macro_auroc_findings", "macro_ap_findings")
         }
+        leads[name]["per_label"] = lead_by_label(study.measured[name], measured, study.cohort.label_space.labels)
     return {
         "features": list(floor.features),
         "fitted_on": "train",

@@ -25,6 +25,7 @@ _NAMES = {
     "backbone.source": "its weights come from",
     "backbone.weights_fingerprint": "fingerprint of its weights",
     "cohort_fingerprint": "fingerprint of the cohort",
+    "date": "begun on (UTC)",
     "pixels_fingerprint": "fingerprint of the pixels",
     "size": "image size in pixels",
     "source": "images from",
@@ -156,9 +157,10 @@ def commands(study: StudyFolder) -> list[tuple[str, str]]:
     found += [
         (f"the ensemble {name}, of stored predictions", _ensemble(study, name)) for name in study.results.ensembles
     ]
-    found.append(
-        ("compare and draw again from the stored predictions, without training", f"chestxpert report {folder}")
-    )
+    found += [
+        ("compare and draw again from the stored predictions, without training", f"chestxpert report {folder}"),
+        ("a model card of its best recipe, from what was measured", f"chestxpert card {folder}"),
+    ]
     return found
 
 

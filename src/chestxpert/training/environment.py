@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "pandas", "pillow", "scikit
 
 
 def describe_environment(dataset: Dataset, kits: Mapping[str, NetworkKit], seed: int) -> dict[str, Any]:
-    """Plain values: versions, machine, backbones and where their weights came from, fingerprints, seed.
+    """Plain values: versions, machine, backbones and where their weights came from, fingerprints, seed, date of begin.
 
     `kits` is by network; device and number format are those of the first one, and `start` has each network's.
     """
@@ -26,6 +27,7 @@ def describe_environment(dataset: Dataset, kits: Mapping[str, NetworkKit], seed:
     return {
         "schema": 1,
         "chestxpert": chestxpert.__version__,
+        "date": datetime.now(UTC).date().isoformat(),
         "seed": seed,
         **describe_backbones(kits),
         "dataset": str(dataset.folder),

@@ -14,6 +14,7 @@ from chestxpert.report.figure import Table
 from chestxpert.report.provenance import NIH, source_paths
 from chestxpert.report.results import finding_name
 from chestxpert.report.scales import decimal, grouped, percent, signed
+from chestxpert.report.words import times
 
 SPLIT_WORDS = {
     "official": "official: the test list stays test, validation is cut from the rest by patient",
@@ -49,9 +50,9 @@ def _tail(subject: Subject) -> list[str]:
     lack = f" No training image carries {', '.join(none)}." if none else ""
     if len(found) == 1:
         return [f"{finding_name(most)} is the only finding of the training images.{lack}"]
-    times = train.counts[most] / train.counts[least]
+    ratio = train.counts[most] / train.counts[least]
     return [
-        f"{finding_name(most)} is {decimal(times, 0 if times >= 10 else 1)} times as frequent in training as "
+        f"{finding_name(most)} is {decimal(ratio, 0 if ratio >= 10 else 1)} times as frequent in training as "
         f"{finding_name(least)} ({grouped(train.counts[most])} to {grouped(train.counts[least])} images).{lack}"
     ]
 
@@ -96,7 +97,7 @@ def _quality(remarks: pd.DataFrame | None) -> str:
     if not len(remarks):
         return "Quality control has no remarks."
     images = remarks["image_id"].nunique()
-    return f"Quality control has {grouped(len(remarks))} remarks on {grouped(images)} images."
+    return f"Quality control has {times(len(remarks), 'remark')} on {times(images, 'image')}."
 
 
 def origin_table(dataset: Dataset) -> Table:

@@ -96,30 +96,40 @@ def agreement_words(results: Results) -> str:
 
 def floor_words(results: Results) -> str:
     """What the table of patients alone reaches, and how far the best recipes are above it; empty without a floor."""
-    stored = part(results.comparison, "floor")
-    if not stored:
-        return ""
-    named = dict.fromkeys(str(name).split("=")[0].split()[0] for name in stored.get("features", ()))
+    stored, sentence = part(results.comparison, "floor"), floor_sentence(results)
     above = [
         f"{name} by {Estimate.of(part(stored, 'above', name).get('macro_auroc_findings')).words()}"
         for name in detailed(results, part(stored, "above"))
     ]
-    auroc = Estimate.of(part(stored, "metrics").get("macro_auroc_findings"))
-    sentence = (
-        f"The shortcut floor: a logistic regression on {and_words(list(named))} alone, without an image, reaches a "
-        f"macro AUROC over the findings of {auroc.words()}."
-    )
     return f"{sentence} Above it are {and_words(above)}." if above else sentence
 
 
+def floor_sentence(results: Results) -> str:
+    """What the table of patients alone reaches; empty without a floor."""
+    stored = part(results.comparison, "floor")
+    if not stored:
+        return ""
+    named = dict.fromkeys(str(name).split("=")[0].split()[0] for name in stored.get("features", ()))
+    auroc = Estimate.of(part(stored, "metrics").get("macro_auroc_findings"))
+    return (
+        f"The shortcut floor: a logistic regression on {and_words(list(named))} alone, without an image, reaches a "
+        f"macro AUROC over the findings of {auroc.words()}."
+    )
+
+
 def threshold_words(results: Results) -> str:
-    """By which rule thresholds were chosen; empty where it is not recorded."""
-    operating = part(results.comparison, "operating")
-    sentence = operating.get("sentence")
-    fpr = number(operating, "partial_auroc", "max_fpr")
+    """By which rule thresholds were chosen, and what partial AUROC is; empty where it is not recorded."""
+    fpr = number(results.comparison, "operating", "partial_auroc", "max_fpr")
+    sentence = rule_sentence(results)
     if not sentence:
         return ""
-    return f"Thresholds were chosen on validation: {sentence}." + (
+    return sentence + (
         f" Partial AUROC is the area up to a false-positive rate of {percent(fpr, 0)}, scaled so that .5 says nothing "
         "and 1 is perfect." if fpr is not None else ""
     )  # fmt: skip
+
+
+def rule_sentence(results: Results) -> str:
+    """By which rule thresholds were chosen; empty where it is not recorded."""
+    sentence = part(results.comparison, "operating").get("sentence")
+    return f"Thresholds were chosen on validation: {sentence}." if sentence else ""

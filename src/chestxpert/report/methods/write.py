@@ -22,7 +22,7 @@ from chestxpert.report.scales import grouped
 from chestxpert.report.words import and_words, times
 
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
-_FITS = {
+FITS = {
     "pad": "padded to a square with black",
     "crop": "cropped to the square in their middle",
     "stretch": "stretched to a square",
@@ -43,8 +43,8 @@ def methods_section(study: StudyFolder) -> Methods:
     recorded, cited = Recorded.of(study), Cited()
     found = [
         ("Data", _data(study, cited)),
-        ("Data partitions", _partitions(study)),
-        ("Preprocessing", _preprocessing(study, recorded)),
+        ("Data partitions", partition_words(study)),
+        ("Preprocessing", preprocessing_words(study, recorded)),
         ("Model", model_words(recorded, cited)),
         ("Training", training_words(recorded, cited)),
         ("Thresholds and calibration", _thresholds(study, cited)),
@@ -76,7 +76,8 @@ def _data(study: StudyFolder, cited: Cited) -> str:
     )
 
 
-def _partitions(study: StudyFolder) -> str:
+def partition_words(study: StudyFolder) -> str:
+    """How many images and patients each split has, how they were divided, and what each split was used for."""
     cohort = study.cohort
     sizes = [
         f"{grouped(len(cohort.rows(split)))} {words} images ({grouped(cohort.n_patients(split))} patients)"
@@ -94,10 +95,11 @@ def _partitions(study: StudyFolder) -> str:
     )
 
 
-def _preprocessing(study: StudyFolder, recorded: Recorded) -> str:
+def preprocessing_words(study: StudyFolder, recorded: Recorded) -> str:
+    """What was done to an image before a network read it; empty where no run records its size."""
     asked = part(study.settings, "prepared", "arguments")
     size = recorded.environment("size")
-    fit = _FITS.get(str(asked.get("fit")), "")
+    fit = FITS.get(str(asked.get("fit")), "")
     if not size:
         return ""
     grey = " Grey values were stretched from minimum to maximum." if asked.get("grey") == "minmax" else ""
