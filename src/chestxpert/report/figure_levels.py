@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from chestxpert.report.canvas import Canvas
-from chestxpert.report.figure import SIDES, Figure, Key, Table, two_widths
+from chestxpert.report.figure import Figure, Key, Table, side_key, two_widths
 from chestxpert.report.results import Estimate, Results, finding_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain, grouped
@@ -34,11 +34,11 @@ def levels_figure(results: Results) -> Figure | None:
     -------
     Figure, or None where the comparison has no levels.
     """
-    recorded = [name for name in results.recipes if _levels(results, name)]
+    recorded = [name for name in results.members if _levels(results, name)]
     if not recorded:
         return None
     places = _places(results, recorded[0])
-    best = [name for name in results.best if name in recorded]
+    best = [name for name in results.drawn if name in recorded]
     rows = [Row(place.words, note=place.note, kind="muted", strong=not place.node) for place in places]
     panels = [_panel(results, metric, places, recorded, best) for metric in _METRICS]
     tree = results.comparison.get("taxonomy", "study")
@@ -50,7 +50,8 @@ def levels_figure(results: Results) -> Figure | None:
             "level, findings included, the rows beneath them the inner nodes there. Every recipe is measured on the "
             "same tree, whatever it was trained along; a flat one by the probability that any finding below a node "
             "is there. The best recipe of each side, chosen on validation, has its 95 % interval; rings are the "
-            "other recipes, flat ones above, hierarchical ones below. The short upright line is what guessing "
+            "other recipes, flat ones above, hierarchical ones below"
+            f"{', what other tools predicted between' if results.externals else ''}. The short upright line is what guessing "
             "reaches: AUROC 0.5, and the share of the test images in which a node holds. Deeper levels hold rarer "
             "nodes, so average precision falls down the tree for every recipe: compare within a row."
         ),
@@ -62,7 +63,7 @@ def levels_figure(results: Results) -> Figure | None:
             *_hierarchical_table(results, recorded),
         ],
         keys=[
-            *(replace(SIDES[results.hierarchical(name)], words=name) for name in best),
+            *(side_key(results.side(name), name) for name in best),
             Key("muted", "ring", "another recipe"), Key("reference", "bar", "guessing"),
         ],
     )  # fmt: skip
@@ -134,7 +135,7 @@ def _panel(
             estimate, side = estimates[name, place], results.side(name)
             if estimate.mean is None:
                 continue
-            middle, tip = y + (5 if results.hierarchical(name) else -5), f"{place.words}, {name}: {estimate.words()}"
+            middle, tip = y + _shift(results, name), f"{place.words}, {name}: {estimate.words()}"
             if name in best:
                 draw_interval(canvas, scale, (estimate.low, estimate.high), middle, f"thin {side}")
                 canvas.marker(
@@ -144,6 +145,11 @@ def _panel(
                 canvas.circle(scale(estimate.mean), middle, 2.2, f"ring {side}", tip=tip)
 
     return Panel(_METRICS[metric], low, high, mark)
+
+
+def _shift(results: Results, name: str) -> int:
+    """How far below its row's middle a mark stands: flat recipes above, hierarchical below, other tools between."""
+    return 0 if name in results.externals else 5 if results.hierarchical(name) else -5
 
 
 def _spoken(results: Results, places: Sequence[_Place], best: Sequence[str]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
 from chestxpert.report.canvas import Point
-from chestxpert.report.figure import SIDES, Figure, Key, Table
+from chestxpert.report.figure import Figure, Key, Table, side_key
 from chestxpert.report.results import Results, finding_name
 from chestxpert.report.scales import UNDEFINED, decimal, grouped, percent
 from chestxpert.report.small_plot import UnitPlot
@@ -137,7 +137,7 @@ def _auroc_table(results: Results, labels: Sequence[str], scores: Scores) -> Tab
 
 
 def _keys(results: Results, scores: Scores) -> list[Key]:
-    return [replace(SIDES[results.hierarchical(name)], words=name) for name in scores.probs]
+    return [side_key(results.side(name), name) for name in scores.probs]
 
 
 def _grid(
