@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chestxpert.report.evidence.stored import number, part
-from chestxpert.report.external import coverage_words, mark_of
+from chestxpert.report.external import coverage_words, dagger_on
 from chestxpert.report.figure import Table
 from chestxpert.report.results import Contrast, metric_name
 from chestxpert.report.scales import decimal, p_value, signed
@@ -30,7 +30,7 @@ def contrast_tables(contrasts: Sequence[Contrast], margin: object = None) -> lis
     on: dict[str, Cell] = {
         "measured on": lambda c: coverage_words(part(c.more, "shared")) or "everything",
     }
-    tests |= on if any(mark_of(contrast) for contrast in contrasts) else {}
+    tests |= on if any(dagger_on(contrast) for contrast in contrasts) else {}
     tables = [_table(contrasts, tests | (more if _any(contrasts, "p_permutation") else {}))]
     reach = _reach(contrasts)
     if reach:

@@ -1,4 +1,4 @@
-"""What the page and the terminal say of predictions that other tools made: where from, on what, and what is not known."""
+"""What page and terminal say of predictions that other tools made: where from, on what, and what is not known."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def whom(results: Results) -> str:
     shown = [name for name in results.drawn if name in results.externals]
     left_out = len(results.externals) - len(shown)
     others = f"the predictions of {and_words(shown)}" if shown else ""
-    more = f" ({times(left_out, 'more')[:-1] if left_out > 1 else '1 more'} in the tables)" if left_out else ""
+    more = f" ({left_out} more in the tables)" if left_out else ""
     return " and ".join(words for words in (trained, others) if words) + more
 
 
@@ -39,19 +39,26 @@ def coverage_words(coverage: Mapping[str, Any]) -> str:
     return " and ".join(parts)
 
 
-def mark_of(contrast: Contrast) -> str:
-    """A star for a contrast that was measured on less than all test images and labels."""
+def dagger_of(results: Results, name: str) -> str:
+    """A dagger for a line that was measured on less than all test images and labels."""
+    return " \N{DAGGER}" if is_partial(results.external(name).get("coverage", {})) else ""
+
+
+def dagger_on(contrast: Contrast) -> str:
+    """A dagger for a contrast that was measured on less than all test images and labels."""
     shared = contrast.more.get("shared")
-    return " *" if isinstance(shared, Mapping) and is_partial(shared) else ""
+    return " \N{DAGGER}" if isinstance(shared, Mapping) and is_partial(shared) else ""
 
 
 def shared_words(results: Results) -> str:
-    """What the contrasts with a star were measured on; empty where there are none."""
-    found = {contrast.a: coverage_words(contrast.more["shared"]) for contrast in results.contrasts if mark_of(contrast)}
+    """What the contrasts with a dagger were measured on; empty where there are none."""
+    found = {
+        contrast.a: coverage_words(contrast.more["shared"]) for contrast in results.contrasts if dagger_on(contrast)
+    }
     if not found:
         return ""
     each = "; ".join(f"{name}: {words}" for name, words in found.items())
-    return f" A star: both sides measured anew on what both predict ({each})."
+    return f" \N{DAGGER}: both sides measured anew on what both predict ({each})."
 
 
 def external_words(results: Results) -> list[str]:
@@ -132,6 +139,6 @@ def methods_words(results: Results) -> str:
     return (
         f"The predictions of {and_words(results.externals)} were made by other tools and read from tables. {each} "
         "How these tools work, what they were trained on, whether images or patients of this study were among it, and "
-        "how their inputs were prepared is not recorded here. Labels and images without a prediction were not measured, "
-        "and each comparison is on what both sides predict."
+        "how their inputs were prepared is not recorded here. Labels and images without a prediction were not "
+        "measured, and each comparison is on what both sides predict."
     )

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from chestxpert.report.canvas import Canvas
 from chestxpert.report.contrast_tables import contrast_tables
-from chestxpert.report.external import mark_of, shared_words
+from chestxpert.report.external import dagger_on, shared_words
 from chestxpert.report.figure import Figure, Key, two_widths
 from chestxpert.report.results import METRICS, Contrast, Results, metric_name
 from chestxpert.report.rows import Frame, Mark, Panel, Row, draw_interval, draw_rows
@@ -78,7 +78,7 @@ def _rows(ordered: Sequence[Contrast]) -> tuple[list[Row], list[Contrast | None]
             rows.append(Row(metric_name(metric), heading=True))
             contrasts.append(None)
         # A corrected line has its recipe's name in its own.
-        label = contrast.a if contrast.kind == "posthoc" else f"{contrast.a} {MINUS} {contrast.b}{mark_of(contrast)}"
+        label = contrast.a if contrast.kind == "posthoc" else f"{contrast.a} {MINUS} {contrast.b}{dagger_on(contrast)}"
         rows.append(Row(label, strong=contrast.kind == "best", about=(contrast.a, contrast.b)))
         contrasts.append(contrast)
     return rows, contrasts

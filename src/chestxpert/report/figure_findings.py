@@ -50,7 +50,8 @@ def findings_figure(
             + (" Dotted: what view, age and sex alone reach, without an image." if floors else "")
         ),
         picture=two_widths(
-            lambda frame: draw_rows(rows, panels, frame, note_title="test n"), _spoken(results, findings, best), max(28, 6 + 11 * len(best))
+            lambda frame: draw_rows(rows, panels, frame, note_title="test n"), _spoken(results, findings, best),
+            max(28, 6 + 11 * len(best)),
         ),
         tables=[findings_table(results, findings, metric, positives) for metric in METRIC_WORDS],
         keys=[
@@ -84,6 +85,8 @@ def _bars(
     origin: float,
     prevalence: Mapping[str, float] | None = None,
 ) -> Mark:
+    reach = max(12.0, 1 + 5.5 * len(best))  # to beyond the outermost bars
+
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
         finding = findings[index]
         if all(results.label(name, finding, metric).mean is None for name in best):
@@ -95,10 +98,10 @@ def _bars(
                 _bar(canvas, scale, middle, origin, results, (name, finding, metric))
         if prevalence is not None:
             x = scale(prevalence[finding])
-            canvas.line(x, y - 12, x, y + 12, "guess")
+            canvas.line(x, y - reach, x, y + reach, "guess")
         floor = results.floor(metric, finding)
         if floor is not None:
-            canvas.line(scale(floor), y - 12, scale(floor), y + 12, "floor")
+            canvas.line(scale(floor), y - reach, scale(floor), y + reach, "floor")
 
     return mark
 

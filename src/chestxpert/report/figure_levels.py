@@ -51,9 +51,9 @@ def levels_figure(results: Results) -> Figure | None:
             "same tree, whatever it was trained along; a flat one by the probability that any finding below a node "
             "is there. The best recipe of each side, chosen on validation, has its 95 % interval; rings are the "
             "other recipes, flat ones above, hierarchical ones below"
-            f"{', what other tools predicted between' if results.externals else ''}. The short upright line is what guessing "
-            "reaches: AUROC 0.5, and the share of the test images in which a node holds. Deeper levels hold rarer "
-            "nodes, so average precision falls down the tree for every recipe: compare within a row."
+            f"{', what other tools predicted between' if results.externals else ''}. The short upright line is what "
+            "guessing reaches: AUROC 0.5, and the share of the test images in which a node holds. Deeper levels hold "
+            "rarer nodes, so average precision falls down the tree for every recipe: compare within a row."
         ),
         picture=two_widths(
             lambda frame: draw_rows(rows, panels, frame, note_title="test n"), _spoken(results, places, best), 32

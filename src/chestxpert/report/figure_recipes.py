@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chestxpert.report.canvas import Canvas
-from chestxpert.report.external import coverage_words, is_partial
+from chestxpert.report.external import coverage_words, dagger_of, is_partial
 from chestxpert.report.figure import Figure, Key, Table, side_keys, two_widths
 from chestxpert.report.results import METRICS, Results, metric_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
@@ -15,6 +15,9 @@ _FLOOR = (
     " The dotted line is the shortcut floor: what a logistic regression on view, age and sex reaches without a look at "
     "any image. Only what lies above it speaks of images."
 )
+
+
+_TINTED = " Tinted rows are the best flat and the best hierarchical recipe, chosen on validation."
 
 
 def _shown(results: Results) -> list[str]:
@@ -41,16 +44,10 @@ def recipes_figure(results: Results) -> Figure:
         anchor="fig-recipes",
         title="Flat against hierarchical" if results.recipes else "What other tools predicted",
         caption=(
-            f"Each mark is {'a recipe' if results.recipes else 'one tool'}'s mean over its seeds on the test split, its line the 95 % interval over "
-            "patients. Further right is better. Intervals of two may overlap although "
-            "their difference is clear, since both are measured on the same patients: for differences, read the "
-            "next figure."
-            + (
-                " Tinted rows are the best flat and the best hierarchical recipe, chosen on validation."
-                * bool(results.best)
-            )
-            + _partial(results)
-            + (_FLOOR if floors else "")
+            f"Each mark is {'a recipe' if results.recipes else 'a tool'}'s mean over its seeds on the test split, its "
+            "line the 95 % interval over patients. Further right is better. Intervals of two recipes may overlap "
+            "although their difference is clear, since both are measured on the same patients: for differences, read "
+            "the next figure." + (_TINTED if results.best else "") + _partial(results) + (_FLOOR if floors else "")
         ),
         picture=two_widths(lambda frame: draw_rows(rows, panels, frame), name, 30),
         tables=[metrics_table(results)],
@@ -74,8 +71,7 @@ def _recipe_rows(results: Results) -> tuple[list[Row], list[str]]:
         rows.append(Row("Other tools", heading=True))
         names.append("")
     for name in results.externals:
-        star = " *" if is_partial(results.external(name).get("coverage", {})) else ""
-        rows.append(Row(name + star, results.side(name), about=(name,)))
+        rows.append(Row(name + dagger_of(results, name), results.side(name), about=(name,)))
         names.append(name)
     return rows, names
 
@@ -90,8 +86,8 @@ def _partial(results: Results) -> str:
     if not found:
         return ""
     return (
-        f" A star: measured on less than the others ({'; '.join(found)}), so its place beside them says little; the next "
-        "figure compares on what both predict."
+        f" \N{DAGGER}: measured on less than the others ({'; '.join(found)}), so its place beside them says little; the "
+        "next figure compares on what both predict."
     )
 
 

@@ -42,8 +42,16 @@ class Scores:
         return self.truth[rows, column], probs
 
 
+def _predicted(truth: BoolArray, probs: FloatArray) -> tuple[BoolArray, FloatArray]:
+    """Truth and probabilities of the images that were predicted: another tool may lack some, or the whole label."""
+    there = ~np.isnan(probs)
+    return truth[there], probs[there]
+
+
 def precision_recall_points(truth: BoolArray, probs: FloatArray) -> list[Point]:
     """Corners of the precision-recall steps, recall rising; the area below them is the average precision."""
+    if not len(truth):
+        return []
     hits, decided = _counts(truth, probs)
     recall, precision = hits / max(int(truth.sum()), 1), hits / decided
     rising = np.flatnonzero(np.diff(recall, prepend=0.0) > 0)
@@ -57,6 +65,8 @@ def precision_recall_points(truth: BoolArray, probs: FloatArray) -> list[Point]:
 
 def roc_points(truth: BoolArray, probs: FloatArray) -> list[Point]:
     """Corners of the ROC curve from (0, 0) to (1, 1)."""
+    if not len(truth):
+        return []
     hits, decided = _counts(truth, probs)
     across = (decided - hits) / max(int((~truth).sum()), 1)
     up = hits / max(int(truth.sum()), 1)
@@ -71,7 +81,9 @@ def _counts(truth: BoolArray, probs: FloatArray) -> tuple[FloatArray, FloatArray
 
 
 def _operating_point(truth: BoolArray, decided: BoolArray, roc: bool) -> Point | None:
-    """Where a threshold stands on the curve; None where nothing is decided and precision has no value."""
+    """Where a threshold stands on the curve; None where nothing is predicted, or decided and precision has no value."""
+    if not len(truth):
+        return None
     hits = int((truth & decided).sum())
     recall = hits / max(int(truth.sum()), 1)
     if roc:
@@ -161,7 +173,7 @@ def _plot(results: Results, label: str, column: int, scores: Scores, metric: str
     for name, seeds in recipes.items():
         with plot.canvas.about(name):
             for probs in seeds:
-                plot.curve(points(truth, probs), results.side(name))
+                plot.curve(points(*_predicted(truth, probs)), results.side(name))
     _marks(plot, results, label, (truth, recipes), roc)
     for place, name in enumerate(scores.probs):
         height = (0.05 + 0.12 * (len(scores.probs) - 1 - place)) if roc else 0.9 - 0.12 * place
@@ -178,7 +190,8 @@ def _marks(
     for name, seeds in recipes.items():
         # Thresholds are in the order of the seeds, or not there at all.
         for probs, threshold in zip(seeds, results.thresholds(name, label), strict=False):
-            point = _operating_point(truth, probs >= threshold, roc)
+            held, scores_there = _predicted(truth, probs)
+            point = _operating_point(held, scores_there >= threshold, roc)
             if point is not None:
                 place = plot.x(point[0]), plot.y(point[1])
                 with plot.canvas.about(name):

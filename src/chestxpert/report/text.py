@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chestxpert.report.external import external_words, mark_of, shared_words
+from chestxpert.report.external import dagger_of, dagger_on, external_words, shared_words
 from chestxpert.report.results import Contrast, Results, metric_name
 from chestxpert.report.scales import UNDEFINED, decimal, p_value, signed
 
@@ -64,7 +64,7 @@ def _threshold_lines(results: Results) -> list[str]:
 def _recipe_lines(results: Results) -> list[str]:
     rows = [["recipe" if results.recipes else "predictions", "seeds", *(metric_name(metric) for metric in _METRICS)]]
     for name in results.members:
-        label = f"{name} *" if name in results.best else name
+        label = f"{name} *" if name in results.best else name + dagger_of(results, name)
         estimates = [results.metric(name, metric).words() for metric in _METRICS]
         rows.append([label, str(len(results.seeds(name))), *estimates])
     lines = _aligned(rows)
@@ -99,7 +99,7 @@ def _contrast_lines(results: Results) -> list[str]:
 def _contrast_row(contrast: Contrast) -> list[str]:
     interval = f"[{signed(contrast.low)}, {signed(contrast.high)}]" if contrast.low is not None else UNDEFINED
     return [
-        f"{contrast.a} - {contrast.b}{mark_of(contrast)}",
+        f"{contrast.a} - {contrast.b}{dagger_on(contrast)}",
         signed(contrast.difference),
         interval,
         p_value(contrast.p_adjusted),

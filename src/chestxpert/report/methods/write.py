@@ -100,8 +100,8 @@ def _partitions(study: StudyFolder) -> str:
         else "Thresholds were chosen on validation images, where there were predictions of them"
     )
     return (
-        f"Images were divided into {and_words(sizes)}, with no patient in two of them.{split} {chosen}, and test images "
-        "were used for the final measures."
+        f"Images were divided into {and_words(sizes)}, with no patient in two of them.{split} {chosen}, and test "
+        "images were used for the final measures."
     )
 
 
