@@ -61,6 +61,12 @@ def shared_words(results: Results) -> str:
     return f" \N{DAGGER}: both sides measured anew on what both predict ({each})."
 
 
+def half_words(results: Results) -> str:
+    """Whose thresholds are one half, since they have no validation rows; empty where nobody's are."""
+    names = [name for name in results.externals if results.external(name).get("thresholds_chosen_on") is None]
+    return f" Those of {and_words(names)} are 0.5, for want of validation rows." if names else ""
+
+
 def external_words(results: Results) -> list[str]:
     """A paragraph on each other tool's predictions: what was measured, what was not and why; empty without any."""
     return [f"{name}: {_words(results.external(name))}" for name in results.externals]

@@ -49,9 +49,7 @@ def levels_figure(results: Results) -> Figure | None:
             "Is there a finding at all, of which kind, and which one: tinted rows are means over all nodes of a "
             "level, findings included, the rows beneath them the inner nodes there. Every recipe is measured on the "
             "same tree, whatever it was trained along; a flat one by the probability that any finding below a node "
-            "is there. The best recipe of each side, chosen on validation, has its 95 % interval; rings are the "
-            "other recipes, flat ones above, hierarchical ones below"
-            f"{', what other tools predicted between' if results.externals else ''}. The short upright line is what "
+            f"is there. {_whose(results)} The short upright line is what "
             "guessing reaches: AUROC 0.5, and the share of the test images in which a node holds. Deeper levels hold "
             "rarer nodes, so average precision falls down the tree for every recipe: compare within a row."
         ),
@@ -147,9 +145,23 @@ def _panel(
     return Panel(_METRICS[metric], low, high, mark)
 
 
-def _shift(results: Results, name: str) -> int:
+def _whose(results: Results) -> str:
+    """Whose marks stand where."""
+    others = [name for name in results.externals if name not in results.drawn]
+    if not results.recipes:
+        return f"Lines are 95 % intervals{'; rings are further tools' if others else ''}."
+    return (
+        "The best recipe of each side, chosen on validation, has its 95 % interval; rings are the other recipes, flat "
+        f"ones above, hierarchical ones below{', what other tools predicted between' if results.externals else ''}."
+    )
+
+
+def _shift(results: Results, name: str) -> float:
     """How far below its row's middle a mark stands: flat recipes above, hierarchical below, other tools between."""
-    return 0 if name in results.externals else 5 if results.hierarchical(name) else -5
+    if name in results.externals:
+        place = results.externals.index(name) - (len(results.externals) - 1) / 2
+        return place * (2 if results.recipes else 6)
+    return 5 if results.hierarchical(name) else -5
 
 
 def _spoken(results: Results, places: Sequence[_Place], best: Sequence[str]) -> str:

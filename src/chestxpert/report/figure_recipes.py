@@ -86,8 +86,8 @@ def _partial(results: Results) -> str:
     if not found:
         return ""
     return (
-        f" \N{DAGGER}: measured on less than the others ({'; '.join(found)}), so its place beside them says little; the "
-        "next figure compares on what both predict."
+        f" \N{DAGGER}: measured on less than the others ({'; '.join(found)}), so its place beside them says little; "
+        "the next figure compares on what both predict."
     )
 
 

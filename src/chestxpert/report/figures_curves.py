@@ -10,6 +10,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 from chestxpert.report.canvas import Point
+from chestxpert.report.external import half_words
 from chestxpert.report.figure import Figure, Key, Table, side_key
 from chestxpert.report.results import Results, finding_name
 from chestxpert.report.scales import UNDEFINED, decimal, grouped, percent
@@ -98,8 +99,8 @@ def precision_recall_figure(results: Results, labels: Sequence[str], columns: Se
         title="Precision against recall",
         caption=(
             "The test split, one thin line a seed. The dashed line is guessing: the label's share of the images. "
-            "Marks stand where the threshold chosen on validation lands on test. The numbers are average "
-            "precision, the mean over seeds."
+            f"Marks stand where the threshold chosen on validation lands on test.{half_words(results)} The numbers are "
+            "average precision, the mean over seeds."
         ),
         picture=_grid(results, labels, columns, scores, "ap", roc=False),
         tables=[_thresholds_table(results, labels, columns, scores)],

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chestxpert.report.external import dagger_of, dagger_on, external_words, shared_words
+from chestxpert.report.external import dagger_of, dagger_on, external_words, half_words, shared_words
 from chestxpert.report.results import Contrast, Results, metric_name
 from chestxpert.report.scales import UNDEFINED, decimal, p_value, signed
 
@@ -58,7 +58,11 @@ def _cohort_line(results: Results) -> str:
 def _threshold_lines(results: Results) -> list[str]:
     """By which rule thresholds were chosen; an older comparison does not say."""
     sentence = results.comparison.get("operating", {}).get("sentence")
-    return [f"Thresholds are chosen on validation: {sentence}."] if sentence else []
+    return (
+        textwrap.wrap(f"Thresholds are chosen on validation: {sentence}.{half_words(results)}", _WIDTH)
+        if sentence
+        else []
+    )
 
 
 def _recipe_lines(results: Results) -> list[str]:

@@ -32,8 +32,8 @@ def groups_figure(results: Results) -> Figure | None:
         caption=(
             f"{_members_words(results)} Marks are the mean average precision over a group's findings on test, with "
             "95 % intervals over patients. The upright line is what guessing reaches, the mean share of positives: "
-            "a group's height says how frequent it is, so compare within a panel. Tinted rows are the best of each "
-            "side, chosen on validation."
+            "a group's height says how frequent it is, so compare within a panel."
+            + (" Tinted rows are the best of each side, chosen on validation." if results.best else "")
         ),
         picture=two_widths(lambda frame: draw_rows(rows, panels, frame), _spoken(results, members, names), 26),
         tables=[_table(results, members, names, metric) for metric in METRIC_WORDS],

@@ -13,7 +13,7 @@ from typing import Any
 
 from chestxpert.recipe import POSTHOC
 from chestxpert.report.evidence.stored import number, part
-from chestxpert.report.external import methods_words
+from chestxpert.report.external import half_words, methods_words
 from chestxpert.report.methods.bibliography import Cited, bibtex
 from chestxpert.report.methods.recorded import Recorded
 from chestxpert.report.methods.training import model_words, training_words
@@ -123,7 +123,8 @@ def _thresholds(study: StudyFolder, cited: Cited) -> str:
     sentence = operating.get("sentence")
     rule = cited(*_RULES.get(str(operating.get("rule")), ()))
     chosen = f": {sentence}{f' {rule}' if rule else ''}" if sentence else ""
-    words = f"A threshold for each label and run was chosen on validation images{chosen}."
+    half = half_words(study.results)
+    words = f"A threshold for each label and run was chosen on validation images{chosen}.{half}"
     derived = _derived(study, cited)
     return f"{words} {derived}" if derived else words
 
