@@ -74,7 +74,7 @@ def external_words(results: Results) -> list[str]:
 
 def _words(record: Mapping[str, Any]) -> str:
     coverage, missing = record.get("coverage", {}), record.get("missing", {})
-    files = [f"{file['file']} ({grouped(file['rows'])} rows)" for file in record.get("files", ())]
+    files = [f"{file['file']} ({times(file['rows'], 'row')})" for file in record.get("files", ())]
     sentences = [f"predictions of another tool, from {and_words(files)}"]
     if record.get("scale") == "logits":
         sentences.append("probabilities were made of its logits")
@@ -86,7 +86,7 @@ def _words(record: Mapping[str, Any]) -> str:
     for label, reason in record.get("not_measured", {}).items():
         reasons.setdefault(str(reason), []).append(finding_name(str(label)))
     sentences += [f"not measured: {and_words(labels)} ({reason})" for reason, labels in reasons.items()]
-    sentences += [f"{grouped(count)} {split} images have no prediction" for split, count in missing.items()]
+    sentences += [f"without a prediction: {times(count, f'{split} image')}" for split, count in missing.items()]
     sentences += _left_out(record)
     if record.get("thresholds_chosen_on") is None:
         sentences.append(
@@ -101,15 +101,15 @@ def _left_out(record: Mapping[str, Any]) -> list[str]:
         "ambiguous-image": "that could be several images",
     }
     found = [
-        f"{grouped(count)} rows {words.get(reason, reason)} are left out"
+        f"left out: {times(count, 'row')} {words.get(reason, reason)}"
         for reason, count in record.get("rejected", {}).items()
     ]
     if record.get("training_rows"):
-        found.append(f"{grouped(record['training_rows'])} rows of training images are left out")
+        found.append(f"left out: {times(record['training_rows'], 'row')} of training images")
     if record.get("unused_columns"):
         names = [f"'{name}'" for name in record["unused_columns"]]
         shown = names if len(names) <= 8 else [*names[:8], f"{len(names) - 8} more"]
-        found.append(f"columns that are no finding's are left out: {and_words(shown)}")
+        found.append(f"left out: columns that are no finding's: {and_words(shown)}")
     return [*found, *(str(note) for note in record.get("notes", ()))]
 
 
