@@ -110,24 +110,33 @@ def run(arguments: argparse.Namespace) -> str:
 
 
 def _of_predictions(arguments: argparse.Namespace) -> bool:
-    """Which of the two is asked for; ends with wrong use where that cannot be told."""
-    error = arguments.parser.error
+    """Which of the two is asked for; UsageError where that cannot be told, or options do not go together."""
+    from chestxpert.errors import UsageError
+
+    wrong = _wrong_use(arguments)
+    if wrong:
+        raise UsageError(f"{wrong}. See 'chestxpert evaluate --help'.")
+    return bool(arguments.predictions)
+
+
+def _wrong_use(arguments: argparse.Namespace) -> str:
+    """What is wrong with the options together; empty if nothing is."""
     given = bool(arguments.predictions)
+    strange = [
+        option for key, option in (OF_RUNS if given else OF_PREDICTIONS).items() if getattr(arguments, key) is not None
+    ]
     if given == (arguments.run_folder is not None):
-        error("takes one of RUN and --predictions" + (", not both" if given else ""))
-    strange = OF_RUNS if given else OF_PREDICTIONS
-    for key, option in strange.items():
-        if getattr(arguments, key) is not None:
-            error(f"{option} is not understood {'with' if given else 'without'} --predictions")
-    if given and (arguments.data is None) == (arguments.study is None):
-        error("--predictions needs one of --data and --study")
-    if given and arguments.data is not None and arguments.out is None:
-        error("--predictions with --data needs --out, the folder to make")
-    if given and arguments.study is not None and (arguments.out or arguments.taxonomy):
-        error(f"{'--out' if arguments.out else '--taxonomy'} is not understood with --study, which has its own")
-    if not given and arguments.data is None:
-        error("the following arguments are required: --data")
-    return given
+        return "evaluate takes one of RUN and --predictions" + (", and got both" if given else "")
+    if strange:
+        return f"{strange[0]} is not understood {'with' if given else 'without'} --predictions"
+    if not given:
+        return "" if arguments.data is not None else "evaluate RUN needs --data, the dataset folder"
+    if (arguments.data is None) == (arguments.study is None):
+        return "--predictions needs one of --data and --study"
+    if arguments.study is None:
+        return "" if arguments.out is not None else "--predictions with --data needs --out, the folder to make"
+    own = "--out" if arguments.out else "--taxonomy" if arguments.taxonomy else ""
+    return f"{own} is not understood with --study, which has its own" if own else ""
 
 
 def _run(arguments: argparse.Namespace) -> str:
