@@ -91,3 +91,15 @@ def _hide(labels: np.ndarray, space: LabelSpace, share: float, seed: int = 0) ->
 def hide() -> Callable[..., np.ndarray]:
     """`_hide` itself, for tests that need labels of which some are unknown."""
     return _hide
+
+
+@pytest.fixture(scope="session")
+def drawn_boxes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset folder of 400 simulated images, 32 px, with the boxes of what was drawn; read only."""
+    from chestxpert.dataset import prepare
+    from chestxpert.simulator import simulate
+
+    room = tmp_path_factory.mktemp("drawn-boxes")
+    simulate(room / "drawn", images=400, size=32, seed=0, workers=1)
+    prepare(room / "drawn", room / "data", size=32, workers=1)
+    return room / "data"

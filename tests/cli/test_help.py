@@ -12,8 +12,8 @@ from chestxpert.cli.main import build_parser, main
 
 COMMANDS = [
     [], ["data"], ["data", "download"], ["data", "prepare"], ["data", "check"], ["data", "report"],
-    ["data", "simulate"], ["data", "oversample"], ["compare"], ["train"], ["ensemble"], ["evaluate"], ["agree"],
-    ["report"], ["recipes"], ["taxonomy"], ["taxonomy", "list"], ["taxonomy", "show"],
+    ["data", "simulate"], ["data", "oversample"], ["compare"], ["train"], ["ensemble"], ["evaluate"],
+    ["localize"], ["agree"], ["report"], ["recipes"], ["taxonomy"], ["taxonomy", "list"], ["taxonomy", "show"],
 ]  # fmt: skip
 HEAVY = {
     "torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "PIL", "scipy", "sklearn", "jinja2", "tqdm", "httpx",

@@ -18,6 +18,7 @@ from chestxpert.report.figure_tree import tree_figure
 from chestxpert.report.figures_cohort import cooccurrence_figure, distribution_figure
 from chestxpert.report.read import StudyFolder, read_study
 from chestxpert.report.results import Results
+from chestxpert.report.rows import Frame, Panel, Row, draw_rows
 from chestxpert.report.scales import signed
 from chestxpert.taxonomy import study_taxonomy, taxonomy
 
@@ -258,3 +259,12 @@ def test_a_second_stage_is_parted_from_the_first_and_its_best_epoch_is_what_was_
     plain = learning_figure(Results(only), {"flat-basic": {0: first}})
     assert "upright line" not in plain.caption
     assert "reference" not in plain.picture
+
+
+@pytest.mark.parametrize(
+    ("at", "said"), [((-0.5, 0.0, 0.5), {"\N{MINUS SIGN}0.5", "0.0", "0.5"}), ((), {"\N{MINUS SIGN}1", "0", "1"})]
+)
+def test_ticks_that_a_panel_chose_keep_their_decimals_in_a_narrow_one(at: tuple[float, ...], said: set[str]) -> None:
+    panel = Panel("Difference", -1.0, 1.0, lambda canvas, scale, index, y: None, at=at)
+    drawing = draw_rows([Row("Mass")], [panel], Frame(150, 20, stacked=True)).svg("A drawing")
+    assert said == set(re.findall(r'class="tick"[^>]*>(.*?)</text>', drawing))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from chestxpert import __version__
-from chestxpert.cli import agree, compare, data, ensemble, evaluate, recipes, report, taxonomy, train
+from chestxpert.cli import agree, compare, data, ensemble, evaluate, localize, recipes, report, taxonomy, train
 from chestxpert.cli.parser import Parser
 from chestxpert.errors import ChestXpertError
 
@@ -43,7 +43,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"chestxpert {__version__}")
     parser.set_defaults(parser=parser, run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (data, compare, train, ensemble, evaluate, agree, report, recipes, taxonomy):
+    for command in (data, compare, train, ensemble, evaluate, localize, agree, report, recipes, taxonomy):
         command.add_to(commands)
     return parser
 

@@ -107,7 +107,7 @@ def build_report(study_folder: Path, images: bool = True) -> Path:
 
 def _context(study: StudyFolder, images: bool) -> dict[str, Any]:
     results = study.results
-    figures, evidence = _figures(study), _evidence(study)
+    figures, evidence = draw_figures(study), evidence_of(study)
     gallery = build_gallery(study, Counts.of(study.cohort).findings, images)
     there = {
         "tree": _trees(study),
@@ -131,7 +131,7 @@ def _context(study: StudyFolder, images: bool) -> dict[str, Any]:
         "answer": _answer(results),
         "threshold_rule": results.comparison.get("operating", {}).get("sentence"),
         "figures": figures,
-        "trees": _trees_shown(study),
+        "trees": trees_shown(study),
         "cohort_table": cohort_table(study.cohort),
         "unknown": unknown_words(study.cohort),
         "not_learnt": results.not_learnt_words,
@@ -161,7 +161,7 @@ def _filters(study: StudyFolder) -> dict[str, Any] | None:
     return {"groups": groups, "recipes": recipes} if len(groups) > 2 or len(recipes) > 1 else None
 
 
-def _evidence(study: StudyFolder) -> dict[str, Any]:
+def evidence_of(study: StudyFolder) -> dict[str, Any]:
     """Tables and sentences that stand beside the figures; empty where an older comparison lacks them."""
     results, labels = study.results, Counts.of(study.cohort).labels
     return {
@@ -243,7 +243,7 @@ def _tree_figures(study: StudyFolder, findings: Sequence[str], tested: Mapping[s
         yield perfect_figure(results, tree, findings, recipes, _tree_anchor(number, "fig-perfect"))
 
 
-def _trees_shown(study: StudyFolder) -> list[dict[str, Any]]:
+def trees_shown(study: StudyFolder) -> list[dict[str, Any]]:
     """What the page says of each tree: the tree, its recipes, its figures' anchors, and the confusion at its nodes."""
     return [
         {
@@ -256,7 +256,7 @@ def _trees_shown(study: StudyFolder) -> list[dict[str, Any]]:
     ]
 
 
-def _figures(study: StudyFolder) -> dict[str, Figure]:
+def draw_figures(study: StudyFolder) -> dict[str, Figure]:
     """Every figure that this study has, by anchor, in the order of the page."""
     results, cohort, counts = study.results, study.cohort, Counts.of(study.cohort)
     tested, share = counts.by_split["test"], counts.shares("test")

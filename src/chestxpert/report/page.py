@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from chestxpert.report.figure import Key
 from chestxpert.report.scales import typeset
 
 SCRIPT = "page.js"
@@ -19,6 +20,20 @@ SCRIPT = "page.js"
 
 def render(template: str, context: Mapping[str, Any]) -> str:
     """Fill a template of this room; whatever words come in stay words, and a missing value is an error."""
+    environment = _environment()
+    script = (resources.files("chestxpert.report") / "templates" / SCRIPT).read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    # The policy of the page names this script by its hash, so that no other can ever run in it.
+    return environment.get_template(template).render(context, script=Markup(script), script_hash=f"sha256-{digest}")
+
+
+def swatch(key: Key) -> str:
+    """One entry of a legend as SVG, the very one of the page."""
+    drawn = _environment().get_template("parts.html").module.swatch(key)  # type: ignore[attr-defined]
+    return str(drawn)
+
+
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("chestxpert.report"),
         autoescape=True,
@@ -27,7 +42,4 @@ def render(template: str, context: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["typeset"] = typeset
-    script = (resources.files("chestxpert.report") / "templates" / SCRIPT).read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    # The policy of the page names this script by its hash, so that no other can ever run in it.
-    return environment.get_template(template).render(context, script=Markup(script), script_hash=f"sha256-{digest}")
+    return environment

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from chestxpert.report.canvas import Anchor, Canvas
 from chestxpert.report.scales import Scale, text_width, tick_step, tick_text
@@ -196,13 +197,18 @@ def _draw_panel(
 def _draw_axis(canvas: Canvas, panel: Panel, scale: Scale, first: float, last: float) -> None:
     apart = 34 if panel.tick_words is tick_text else 46
     most = max(3, int((scale.end - scale.start) / apart))
-    step = tick_step(scale.high - scale.low, most)
+    step = _smallest_step(panel.at) or tick_step(scale.high - scale.low, most)
     for value in panel.at or scale.ticks(most):
         x = scale(value)
         # At the end of the axis words end with it, so that they never run into the next panel.
         anchor: Anchor = "end" if panel.room < 12 and scale.end - x < 8 else "middle"
         canvas.line(x, first - 2, x, last, "grid")
         canvas.text(x, last + 15, panel.tick_words(value, step), "tick", anchor)
+
+
+def _smallest_step(at: Sequence[float]) -> float:
+    """Between ticks that a panel names itself: their labels need the decimals of these, not of the axis; else 0."""
+    return min((after - before for before, after in pairwise(at)), default=0.0)
 
 
 def draw_interval(canvas: Canvas, scale: Scale, ends: tuple[float | None, float | None], y: float, kind: str) -> None:

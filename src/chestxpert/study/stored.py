@@ -110,6 +110,36 @@ def write_comparison(
     return comparison
 
 
+def stored_comparison(study: Path) -> dict[str, Any]:
+    """The comparison of a study as it stands, if it is one of the recipes and seeds that the study has.
+
+    Raises
+    ------
+    RunError
+        If there is none, or the study's recipes or seeds are others by now.
+    """
+    plan = read_plan(study)
+    try:
+        comparison: dict[str, Any] = json.loads((study / COMPARISON).read_text(encoding="utf-8"))
+        compared = {
+            name: list(values["seeds"]) for name, values in comparison["recipes"].items() if "derived" not in values
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{study / COMPARISON} cannot be read ({error}). Leave --redraw out to compare the stored predictions."
+        ) from error
+    if compared != {name: list(plan["seeds"]) for name in plan["recipes"]}:
+        raise RunError(
+            f"{study / COMPARISON} compares {_runs_words(compared)}, but study.yaml names {', '.join(plan['recipes'])} "
+            f"with the seeds {', '.join(map(str, plan['seeds']))}. Leave --redraw out to compare what is there now."
+        )
+    return comparison
+
+
+def _runs_words(compared: dict[str, list[int]]) -> str:
+    return ", ".join(f"{name} (seeds {', '.join(map(str, seeds))})" for name, seeds in compared.items())
+
+
 def read_cohort(study: Path, plan: dict[str, Any]) -> Cohort:
     """The cohort that a study was run on; RunError if the one in its folder is another."""
     cohort = Cohort.load(study / COHORT)

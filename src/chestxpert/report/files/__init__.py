@@ -1,0 +1,1 @@
+"""What a study's page shows as files for a paper: its tables and its figures."""

@@ -1,0 +1,1 @@
+"""The page of a localization: stored maps held against boxes."""
