@@ -21,7 +21,7 @@ from chestxpert.study.external_study import add_to_study, evaluate_on_data
 from chestxpert.study.join import ensemble_study
 from chestxpert.study.plan import StudyPlan, load_recipes
 from chestxpert.study.run import run_study
-from chestxpert.study.stored import write_comparison
+from chestxpert.study.stored import stored_comparison, write_comparison
 
 TINY = ["size=32", "backbone=test_resnet", "weights=none", "epochs=1", "batch_size=16", "precision=float32", "views=1"]
 
@@ -82,6 +82,7 @@ def test_a_study_of_other_tools_can_be_drawn_again(
     assert [reject.image_id for reject in read_rejects(out / "external" / "tested" / "rejects.csv")] == [
         "99999999_000.png"
     ]
+    assert stored_comparison(out)["verdict"] == made["verdict"]
     page = build_report(out).read_text(encoding="utf-8")
     about = yaml.safe_load((out / "external" / "tested" / "external.yaml").read_text())
     assert about["files"][0]["sha256"] in page
@@ -206,6 +207,8 @@ def test_a_damaged_folder_is_named(files: dict[str, str], copied: Path, dataset_
     with pytest.raises(RunError, match="cannot be read"):
         write_comparison(copied, draws=20)
     about.unlink()  # as if adding it had been interrupted: it is not there, and can be added again
+    with pytest.raises(RunError, match=r"called tested, but the study none\. Leave --redraw out"):
+        stored_comparison(copied)
     assert "tested" not in write_comparison(copied, draws=20)["recipes"]
     assert "tested" in add_to_study([files["tested"]], copied, draws=20)["recipes"]
     about.unlink()

@@ -127,7 +127,7 @@ def metric_panel(
 
 def metrics_table(results: Results) -> Table:
     """Every metric of every recipe, and of what was made of it, with its interval."""
-    shown = [*results.lines, *results.externals]
+    shown = results.everything
     known = [m for m in METRICS if any(results.metric(name, m).mean is not None for name in shown)]
     rows = [[name, results.runs_words(name), *(results.metric(name, m).words() for m in known)] for name in shown]
     return Table(["recipe", "runs", *(metric_name(m) for m in known)], rows, words=2)

@@ -227,6 +227,11 @@ class Results:
             for name in [line, *(other for other in corrected if self.made_of(other) == [line])]
         ]
 
+    @property
+    def everything(self) -> list[str]:
+        """All `lines`, then what other tools predicted."""
+        return [*self.lines, *self.externals]
+
     def _of_kind(self, kind: str) -> list[str]:
         every: Mapping[str, Mapping[str, Any]] = self.comparison["recipes"]
         return [

@@ -22,7 +22,7 @@ from chestxpert.files import write_json, write_text
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Posthoc, Recipe, parse_recipe
 from chestxpert.study.ensemble import read_ensembles
-from chestxpert.study.external import read_externals
+from chestxpert.study.external import external_names, read_externals
 from chestxpert.study.other_labels import stored_other_labels
 from chestxpert.study.plan import COHORT, COMPARISON, PLAN, read_plan, run_folder
 from chestxpert.taxonomy import Taxonomy
@@ -111,19 +111,22 @@ def write_comparison(
 
 
 def stored_comparison(study: Path) -> dict[str, Any]:
-    """The comparison of a study as it stands, if it is one of the recipes and seeds that the study has.
+    """The comparison of a study as it stands, if it is one of the recipes, seeds and other tools that the study has.
 
     Raises
     ------
     RunError
-        If there is none, or the study's recipes or seeds are others by now.
+        If there is none, or the study's recipes, seeds or other tools are others by now.
     """
     plan = read_plan(study)
     try:
         comparison: dict[str, Any] = json.loads((study / COMPARISON).read_text(encoding="utf-8"))
         compared = {
-            name: list(values["seeds"]) for name, values in comparison["recipes"].items() if "derived" not in values
+            name: list(values["seeds"])
+            for name, values in comparison["recipes"].items()
+            if "derived" not in values and "external" not in values
         }
+        others = [name for name, values in comparison["recipes"].items() if "external" in values]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{study / COMPARISON} cannot be read ({error}). Leave --redraw out to compare the stored predictions."
@@ -132,6 +135,12 @@ def stored_comparison(study: Path) -> dict[str, Any]:
         raise RunError(
             f"{study / COMPARISON} compares {_runs_words(compared)}, but study.yaml names {', '.join(plan['recipes'])} "
             f"with the seeds {', '.join(map(str, plan['seeds']))}. Leave --redraw out to compare what is there now."
+        )
+    there = external_names(study, plan)
+    if others != there:
+        raise RunError(
+            f"{study / COMPARISON} has other tools' predictions called {', '.join(others) or 'nothing'}, but the study "
+            f"{', '.join(there) or 'none'}. Leave --redraw out to compare what is there now."
         )
     return comparison
 
