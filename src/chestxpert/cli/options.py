@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from chestxpert.cli.parser import Parser, whole
+
+Arguments = Parser | argparse._ArgumentGroup  # the type that argparse gives no public name
 
 DRAWS = 2000
 """As `evaluation.bootstrap.DRAWS`, which costs the help text an import of NumPy."""
@@ -42,7 +45,7 @@ def add_draws(parser: Parser) -> None:
     )  # fmt: skip
 
 
-def add_margin(parser: Parser, default: str) -> None:
+def add_margin(parser: Arguments, default: str) -> None:
     """The largest difference that would not matter."""
     parser.add_argument(
         "--margin", metavar="X", type=float,
@@ -51,7 +54,7 @@ def add_margin(parser: Parser, default: str) -> None:
     )  # fmt: skip
 
 
-def add_measuring(parser: Parser, stored: bool) -> None:
+def add_measuring(parser: Arguments, stored: bool) -> None:
     """How thresholds are chosen, and whom recipes are measured on; a stored study has its own answer to both."""
     parser.add_argument(
         "--threshold", metavar="RULE", default=None if stored else "f1",

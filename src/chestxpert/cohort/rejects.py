@@ -21,6 +21,7 @@ REASONS: Mapping[str, str] = {
     "no-row": "image file without a row in the label table",
     "duplicate-image": "image file whose name occurs in another folder too; the first by path is used",
     "ambiguous-image": "image file that several rows could mean",
+    "unknown-image": "row of another tool's predictions whose image is not in the data set",
     "unsafe-member": "member of an archive that is refused: outside of it, a link, a device, or too large",
     "damaged-archive": "archive that cannot be read to its end; what came before is used",
     "not-listed": "image that stands in neither train_val_list.txt nor test_list.txt",

@@ -5,7 +5,8 @@ metric over its seeds, in every draw too; so intervals and p-values speak of pat
 beside them.
 
 Lines that were made of stored predictions (`derived`) are measured like all others and held against those they come
-from. Baseline, best of each side and verdict are about trained recipes alone.
+from, and lines that another tool predicted (`external`) against the baseline. Baseline, best of each side and verdict
+are about trained recipes alone; without any, about what other tools predicted.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from chestxpert.evaluation.contrasts import (
     ranked_by_validation,
 )
 from chestxpert.evaluation.diagnosis import MeasuredRun, diagnose
+from chestxpert.evaluation.external_lines import Ground, Line, external_contrasts
+from chestxpert.evaluation.external_verdict import external_verdict
 from chestxpert.evaluation.further_results import Study, further_results
 from chestxpert.evaluation.partitions import DEFAULT
 from chestxpert.evaluation.recipe_results import RunMeasures, RunResult, describe_recipe, recipe_values
@@ -62,7 +65,8 @@ def compare_runs(
     Parameters
     ----------
     study : mapping of recipe name to its runs
-        One run a seed. Derived lines stand among them.
+        One run a seed. Derived lines and those of other tools stand among them; of these the first is the baseline
+        where no recipe was trained.
     cohort : Cohort
     taxonomy : Taxonomy
         The tree on which hierarchical metrics of every recipe are measured.
@@ -100,14 +104,27 @@ def compare_runs(
     measured = _measure_all(study, cohort, taxonomy, drawn, rule, progress)
     values = {name: recipe_values(runs, measured[name], primary) for name, runs in study.items()}
     derived = {name: runs[0].derived for name, runs in study.items() if runs[0].derived is not None}
-    trained = {name: own for name, own in values.items() if name not in derived}
+    external = [name for name, runs in study.items() if runs[0].external is not None]
+    trained = {name: own for name, own in values.items() if name not in derived and name not in external}
     metrics = [primary, *(metric for metric in WORDS if metric != primary)]
     scored = {name: [run.scored for run in runs] for name, runs in measured.items()}
 
     def permuted(a: str, b: str) -> dict[str, float]:
         return permutation_p(scored[a], scored[b], drawn, seed)
 
-    tested = contrasts(trained, metrics, permuted=permuted, margin=margin)
+    tested = contrasts(trained, metrics, permuted=permuted, margin=margin) if trained else []
+    baseline = baseline_of(trained) if trained else external[0]
+    ground = Ground(cohort, taxonomy, drawn, rule, primary)
+    lines = {name: Line(study[name], measured[name], values[name]) for name in dict.fromkeys([baseline, *external])}
+    beside = external_contrasts(
+        lines,
+        [(name, baseline) for name in external if name != baseline],
+        "external" if trained else "baseline",
+        metrics,
+        ground,
+        lambda first, second: permutation_p(first, second, drawn, seed),
+        margin,
+    )
     setting = Setting(len(test), cohort.n_patients("test"), cohort.simulated)
     result: dict[str, Any] = {
         "schema": SCHEMA,
@@ -118,7 +135,7 @@ def compare_runs(
         "permutations": {"unit": "patient", "number": min(draws, PERMUTATIONS), "seed": seed},
         "margin": margin,
         "primary": primary,
-        "baseline": baseline_of(trained),
+        "baseline": baseline,
         "best": {
             side: next(iter(ranked_by_validation(trained, side == "hierarchical")), None)
             for side in ("flat", "hierarchical")
@@ -126,12 +143,14 @@ def compare_runs(
         "recipes": {
             name: describe_recipe(runs, measured[name], values[name], cohort, taxonomy) for name, runs in study.items()
         },
-        "contrasts": [*tested, *derived_contrasts(values, derived, [*metrics, *OF_DERIVED], permuted)],
-        "verdict": verdict(trained, tested, primary, setting),
+        "contrasts": [*tested, *beside, *derived_contrasts(values, derived, [*metrics, *OF_DERIVED], permuted)],
+        "verdict": verdict(trained, tested, primary, setting)
+        if trained
+        else external_verdict(lines, beside, primary, setting, ground),
     }
-    detailed = list(dict.fromkeys([result["baseline"], *filter(None, result["best"].values())]))
+    detailed = list(dict.fromkeys([baseline, *filter(None, result["best"].values()), *external]))
     whole = Study(study, measured, cohort, taxonomy, drawn, rule, primary, detailed, seed)
-    diagnosis = _diagnosis(study, measured, trained, cohort, drawn)
+    diagnosis = _diagnosis(study, measured, trained, cohort, drawn) if trained else None
     return dict(
         plain(
             result | ({} if diagnosis is None else {"diagnosis": diagnosis}) | further_results(whole, subgroups, other)

@@ -148,7 +148,7 @@ def contrasts(
     swapped = {(a, b): permuted(a, b) for a, b, _ in pairs} if permuted is not None else {}
     result: list[dict[str, Any]] = []
     for metric in metrics:
-        result.extend(_judged([_contrast(recipes, metric, *pair, margin) for pair in pairs], swapped))
+        result.extend(judged([contrast(recipes, metric, *pair, margin) for pair in pairs], swapped))
     return result
 
 
@@ -173,15 +173,15 @@ def derived_contrasts(
     for pairs in families.values():
         swapped = {(a, b): permuted(a, b) for a, b, kind in pairs if kind == "posthoc" and permuted is not None}
         for metric in metrics:
-            entries = [_contrast(lines, metric, *pair) | {"seeds": None} for pair in pairs]
-            result.extend(_judged(entries, swapped))
+            entries = [contrast(lines, metric, *pair) | {"seeds": None} for pair in pairs]
+            result.extend(judged(entries, swapped))
     return result
 
 
-def _judged(
+def judged(
     entries: Sequence[dict[str, Any]], swapped: Mapping[tuple[str, str], Mapping[str, float]]
 ) -> list[dict[str, Any]]:
-    """One family with the p-values of its permutations, and what depends on its size."""
+    """One family of contrasts with the p-values of its permutations, and what depends on its size."""
     family = [
         entry | {"p_permutation": swapped.get((entry["a"], entry["b"]), {}).get(entry["metric"], math.nan)}
         for entry in entries
@@ -189,9 +189,10 @@ def _judged(
     return judge_family(family, holm)
 
 
-def _contrast(
+def contrast(
     recipes: Mapping[str, RecipeValues], metric: str, a: str, b: str, kind: str, margin: float | None = None
 ) -> dict[str, Any]:
+    """One metric of `a` minus that of `b`, as `contrasts` describes it, before its family is judged."""
     differences = recipes[a].draws[metric] - recipes[b].draws[metric]
     low, high, n_draws = interval(differences)
     return {

@@ -99,5 +99,8 @@ def shortcut_floor(cohort: Cohort) -> Floor | None:
         else:
             probs[:, column] = sigmoid(beta[0] + columns[asked] @ beta[1:])
     split: npt.NDArray[np.object_] = cohort.table["split"].to_numpy(dtype=object)[asked]
-    predictions = Predictions.from_arrays(cohort.image_ids[asked], split, probs, cohort.label_space)
+    # Without validation images its thresholds are one half, as those of any predictions from elsewhere.
+    predictions = Predictions.from_arrays(
+        cohort.image_ids[asked], split, probs, cohort.label_space, partial=not len(cohort.rows("val"))
+    )
     return Floor(predictions, names, tuple(unfitted))

@@ -16,14 +16,16 @@ import numpy as np
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.agreement import SharedImages, describe_agreement, measure_against_both
 from chestxpert.evaluation.bootstrap import FEWER, PatientDraws, interval
+from chestxpert.evaluation.coverage import Coverage
 from chestxpert.evaluation.decision_curve import THRESHOLDS, net_benefit, treat_all
 from chestxpert.evaluation.estimates import claimed, estimate, mean_over_labels, seed_mean
+from chestxpert.evaluation.external_lines import Ground, Line
 from chestxpert.evaluation.floor import shortcut_floor
 from chestxpert.evaluation.floor_lead import lead_by_label
 from chestxpert.evaluation.further import BIASED_IN_DRAWS, CALIBRATION, CURVES, DECISIONS, FITTED, drawn_curves
 from chestxpert.evaluation.groups import describe_groups
 from chestxpert.evaluation.measures import Values
-from chestxpert.evaluation.metrics import FloatArray, macro, ratio
+from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, ratio
 from chestxpert.evaluation.partitions import DEFAULT, partitions
 from chestxpert.evaluation.recipe_results import RunMeasures, RunResult, describe_recipe, recipe_values
 from chestxpert.evaluation.reliability import BINS, reliability, share_interval
@@ -165,19 +167,27 @@ def _both(study: Study, names: Sequence[str], points: Sequence[Values], draws: S
 def _net_benefit(study: Study, scored: Mapping[str, Sequence[Scored]]) -> dict[str, Any]:
     """Decision curves of the detailed recipes, and what they are to beat."""
     space, rows = study.cohort.label_space, study.cohort.rows("test")
-    positives, known = study.cohort.counts("test"), study.cohort.known_counts("test")
-    everybody = treat_all([float(ratio(positives[label], known[label])) for label in space.labels])
-    first = next(iter(scored.values()))[0]
-    told = study.cohort.known(rows)
-    drawn_all = treat_all(ratio(study.draws.totals(first.truth & told), study.draws.totals(told)))
+    everybody = _acting_on_all(study.cohort.labels(rows), study.cohort.known(rows))
+    rivals = {name: _rivals(study, runs[0]) for name, runs in scored.items()}
     return {
         "thresholds": list(THRESHOLDS),
         "treat_all": {label: everybody[:, column] for column, label in enumerate(space.labels)},
-        "recipes": {
-            name: _curves_of(runs, study, np.maximum(everybody, 0), np.maximum(drawn_all, 0))
-            for name, runs in scored.items()
-        },
+        "recipes": {name: _curves_of(runs, study, *rivals[name]) for name, runs in scored.items()},
     }
+
+
+def _acting_on_all(truth: BoolArray, told: BoolArray, draws: PatientDraws | None = None) -> FloatArray:
+    """Net benefit of acting on every image whose label can be measured, in every draw if there are any."""
+    if draws is None:
+        return treat_all(ratio((truth & told).sum(axis=0), told.sum(axis=0)))
+    return treat_all(ratio(draws.totals(truth & told), draws.totals(told)))
+
+
+def _rivals(study: Study, run: Scored) -> tuple[FloatArray, FloatArray]:
+    """The better of acting on all and on none of a run's own images, as they are and in every draw."""
+    told = np.ones_like(run.truth) if run.known is None else run.known
+    alone, drawn = (_acting_on_all(run.truth, told, draws) for draws in (None, study.draws))
+    return np.maximum(alone, 0), np.maximum(drawn, 0)
 
 
 def _curves_of(runs: Sequence[Scored], study: Study, rival: FloatArray, drawn_rival: FloatArray) -> dict[str, Any]:
@@ -263,7 +273,7 @@ def _subgroups(study: Study, scored: Mapping[str, Sequence[Scored]], columns: Se
 
 
 def _floor(study: Study) -> dict[str, Any] | None:
-    """The floor measured as a recipe is, and how far the detailed recipes are above it."""
+    """The floor measured as a recipe is, and how far the detailed recipes are above it, each on what it predicts."""
     floor = shortcut_floor(study.cohort)
     if floor is None:
         return None
@@ -271,14 +281,21 @@ def _floor(study: Study) -> dict[str, Any] | None:
     measured = [RunMeasures.of(run, study.cohort, study.taxonomy, study.draws, study.rule)]
     values = recipe_values([run], measured, study.primary)
     described = describe_recipe([run], measured, values, study.cohort, study.taxonomy)
+    ground = Ground(study.cohort, study.taxonomy, study.draws, study.rule, study.primary)
+    below, whole = Line([run], measured, values), Coverage.of(floor.predictions, study.cohort)
     leads: dict[str, dict[str, Any]] = {}
     for name in study.detailed:
         mine = recipe_values(study.runs[name], study.measured[name], study.primary)
+        own = Coverage.of(study.runs[name][0].predictions, study.cohort)
+        floor_there = ground.limited(below, whole, own)
+        there = floor_there.values
         leads[name] = {
-            metric: estimate([mine.test[metric] - values.test[metric]], [mine.draws[metric] - values.draws[metric]])
+            metric: estimate([mine.test[metric] - there.test[metric]], [mine.draws[metric] - there.draws[metric]])
             for metric in ("macro_auroc", "macro_ap", "macro_f1", "macro_auroc_findings", "macro_ap_findings")
         }
-        leads[name]["per_label"] = lead_by_label(study.measured[name], measured, study.cohort.label_space.labels)
+        leads[name]["per_label"] = lead_by_label(
+            study.measured[name], floor_there.measured, study.cohort.label_space.labels
+        )
     return {
         "features": list(floor.features),
         "fitted_on": "train",
@@ -294,9 +311,12 @@ def _agreement(study: Study, other: Cohort) -> dict[str, Any]:
     shared = SharedImages.of(study.cohort, other)
     draws = min(len(study.draws), FEWER)
     described = describe_agreement(study.cohort, shared, draws, study.seed)
-    measured = {}
+    measured: dict[str, Any] = {}
     for name in study.detailed:
         run, chosen = study.runs[name][0], study.measured[name][0].operating.labels.values
+        if not Coverage.of(run.predictions, study.cohort).whole:
+            measured[name] = None  # on fewer images or labels than the others: no figure beside theirs
+            continue
         thresholds = dict(zip(study.cohort.label_space.labels, map(float, chosen), strict=True))
         measured[name] = measure_against_both(run.predictions, study.cohort, shared, thresholds, draws, study.seed)
     sources = sorted({str(source) for source in other.table["source"]})

@@ -155,11 +155,11 @@ def _arrays(
     columns = [taxonomy.nodes.index(node) for node in names]
     each = [any_of(set(taxonomy.findings_below(node)), probs, given, predictions) for node in names]
     told = None if known is None else taxonomy.known(labels, known)[:, columns]
-    return (
-        taxonomy.targets(labels, known)[:, columns],
-        np.column_stack(each) if each else np.empty((len(rows), 0)),
-        told,
-    )
+    scores = np.column_stack(each) if each else np.empty((len(rows), 0))
+    there = ~np.isnan(scores)
+    if not there.all():  # a node of which a finding was not predicted says nothing
+        told, scores = there if told is None else told & there, np.where(there, scores, 0.0)
+    return taxonomy.targets(labels, known)[:, columns], scores, told
 
 
 def level_values(per_label: Mapping[str, FloatArray], inner: Mapping[str, FloatArray], tree: Taxonomy) -> list[Values]:

@@ -43,6 +43,9 @@ class Predictions:
     label_space : LabelSpace
     taxonomy : Taxonomy, optional
         The tree of the ``given:`` columns.
+    partial : bool
+        Whether images may be missing, and labels, whose columns are NaN throughout then: another tool predicts what it
+        predicts. What is missing is not measured.
 
     Raises
     ------
@@ -53,6 +56,7 @@ class Predictions:
     frame: pd.DataFrame
     label_space: LabelSpace
     taxonomy: Taxonomy | None = None
+    partial: bool = False
 
     def __post_init__(self) -> None:
         if self.taxonomy is not None and self.taxonomy.label_space.labels != self.label_space.labels:
@@ -61,7 +65,8 @@ class Predictions:
             )
         check_columns(self.frame, [*self._label_columns, *self._given_columns])
         check_rows(self.frame)
-        check_range(self.frame, [*self._label_columns, *self._given_columns])
+        absent = self.absent
+        check_range(self.frame, [name for name in (*self._label_columns, *self._given_columns) if name not in absent])
 
     @property
     def _label_columns(self) -> list[str]:
@@ -73,6 +78,17 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Labels that were not predicted, in label order; none unless `partial`."""
+        if not self.partial:
+            return ()
+        return tuple(name for name in self._label_columns if self.frame[name].isna().all())
+
+    def has(self, split: str) -> bool:
+        """Whether any image of a split was predicted."""
+        return bool((self.frame["split"] == split).any())
 
     @property
     def probs(self) -> FloatArray:
@@ -93,6 +109,7 @@ class Predictions:
         label_space: LabelSpace,
         conditionals: npt.ArrayLike | None = None,
         taxonomy: Taxonomy | None = None,
+        partial: bool = False,
     ) -> Predictions:
         """Table from arrays.
 
@@ -106,6 +123,8 @@ class Predictions:
         conditionals : (N, M) array in [0, 1], optional
             Given together with `taxonomy`, in its node order.
         taxonomy : Taxonomy, optional
+        partial : bool
+            Whether images and labels may be missing; a label's column is NaN throughout then.
 
         Returns
         -------
@@ -126,7 +145,7 @@ class Predictions:
         if len(splits) != rows:
             raise PredictionsError(f"There are {rows} image ids but {len(splits)} splits.")
         head = pd.DataFrame({"image_id": [str(name) for name in image_ids], "split": [str(name) for name in splits]})
-        return cls(pd.concat([head, *parts], axis=1), label_space, taxonomy)
+        return cls(pd.concat([head, *parts], axis=1), label_space, taxonomy, partial)
 
     def save(self, path: str | Path) -> None:
         """Write the table to `path`: aside first, then renamed, so that no reader meets half a file."""
@@ -135,7 +154,7 @@ class Predictions:
             "schema": SCHEMA,
             "label_space": self.label_space.to_dict(),
             "taxonomy": None if self.taxonomy is None else self.taxonomy.to_dict(),
-        }
+        } | ({"partial": True} if self.partial else {})
         table = pa.Table.from_pandas(self.frame, preserve_index=False)
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), _METADATA: json.dumps(described)})
         with replace_when_whole(target) as aside:
@@ -158,11 +177,12 @@ class Predictions:
             described = json.loads((table.schema.metadata or {})[_METADATA])
             space = LabelSpace.from_dict(described["label_space"])
             tree = None if described["taxonomy"] is None else Taxonomy.from_dict(described["taxonomy"])
+            partial = bool(described.get("partial", False))
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, ChestXpertError) as error:
             raise PredictionsError(
                 f"{source} is not a readable ChestXpert predictions file ({error!r}). Make it again with the run."
             ) from error
-        return cls(cast(pd.DataFrame, table.to_pandas()), space, tree)
+        return cls(cast(pd.DataFrame, table.to_pandas()), space, tree, partial)
 
     def align(self, cohort: Cohort, split: str) -> tuple[FloatArray, FloatArray | None]:
         """Probabilities in the order of a cohort's rows of one split.
@@ -175,6 +195,7 @@ class Predictions:
         Returns
         -------
         probs : (n, K) float64 array
+            NaN where `partial` predictions lack an image or a label.
         conditionals : (n, M) float64 array, or None for a flat model
 
         Raises
@@ -191,6 +212,8 @@ class Predictions:
         wanted = cohort.table["image_id"].to_numpy()[cohort.rows(split)]
         mine = np.flatnonzero((self.frame["split"] == split).to_numpy())
         found = pd.Index(self.frame["image_id"].to_numpy()[mine]).get_indexer(pd.Index(wanted))
+        if (found < 0).any() and self.partial:
+            return _spread(self.probs, mine, found), _spread(self.conditionals, mine, found)
         if (found < 0).any():
             lost = [str(name) for name in wanted[found < 0]]
             raise PredictionsError(
@@ -200,6 +223,15 @@ class Predictions:
         rows = mine[found]
         given = self.conditionals
         return self.probs[rows], None if given is None else given[rows]
+
+
+def _spread(values: FloatArray | None, mine: npt.NDArray[np.intp], found: npt.NDArray[np.intp]) -> Any:
+    """Rows of `values` in the order of `found` among the rows `mine`; NaN where one is missing."""
+    if values is None:
+        return None
+    result = np.full((len(found), values.shape[1]), np.nan)
+    result[found >= 0] = values[mine[found[found >= 0]]]
+    return result
 
 
 def _block(values: npt.ArrayLike, rows: int, columns: list[str]) -> pd.DataFrame:

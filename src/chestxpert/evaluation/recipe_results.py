@@ -12,6 +12,7 @@ from chestxpert.cohort.frequency import training_groups
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.bootstrap import FEWER, PatientDraws
 from chestxpert.evaluation.contrasts import RecipeValues
+from chestxpert.evaluation.coverage import Coverage
 from chestxpert.evaluation.derived import Derived
 from chestxpert.evaluation.estimates import seed_mean
 from chestxpert.evaluation.further import drawn_decisions, further_metrics
@@ -50,7 +51,7 @@ class RunResult:
     ----------
     seed : int
     predictions : Predictions
-    architecture : {"flat", "cascade", "shared"}
+    architecture : {"flat", "cascade", "shared", "external"}
         Of an ensemble also "hierarchical" or "mixed": see `ensemble.Ensemble`.
     cost : mapping
         As cost.json has it: parameters, train_seconds, train_image_passes, ms_per_image, and what early exit makes of
@@ -59,6 +60,8 @@ class RunResult:
         Labels that no training image could teach, as evaluation.json has them.
     derived : Derived or None
         Where it comes from if it was not trained itself.
+    external : mapping or None
+        Of predictions that another tool made: where they come from, in plain values. `architecture` is "external" then.
     """
 
     seed: int
@@ -67,6 +70,7 @@ class RunResult:
     cost: Mapping[str, Any] = field(default_factory=dict)
     not_learnt: Sequence[str] = ()
     derived: Derived | None = None
+    external: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,10 +96,16 @@ class RunMeasures:
 
     @classmethod
     def of(
-        cls, run: RunResult, cohort: Cohort, taxonomy: Taxonomy, draws: PatientDraws, rule: ThresholdRule = F1
+        cls,
+        run: RunResult,
+        cohort: Cohort,
+        taxonomy: Taxonomy,
+        draws: PatientDraws,
+        rule: ThresholdRule = F1,
+        operating: Operating | None = None,
     ) -> RunMeasures:
-        """Measure one run; thresholds come from its validation rows, by a rule."""
-        operating = Operating.choose(run.predictions, cohort, rule)
+        """Measure one run; thresholds come from its validation rows, by a rule, unless they are given."""
+        operating = Operating.choose(run.predictions, cohort, rule) if operating is None else operating
         test = Scored.of(run.predictions, cohort, "test", operating, taxonomy)
         point, inner = point_metrics(test), InnerNodes.of(run.predictions, cohort, "test", taxonomy, rule)
         return cls(
@@ -123,7 +133,7 @@ def recipe_values(runs: Sequence[RunResult], measured: Sequence[RunMeasures], pr
     """What contrasts need of a recipe: means over its seeds, in each draw too."""
     names = list(measured[0].test.overall)
     return RecipeValues(
-        hierarchical=runs[0].architecture != "flat",
+        hierarchical=runs[0].architecture not in ("flat", "external"),
         validation=float(macro([run.validation.overall[primary] for run in measured])),
         test={name: float(macro([run.test.overall[name] for run in measured])) for name in names},
         draws={name: seed_mean([run.drawn.overall[name] for run in measured]) for name in names},
@@ -148,7 +158,7 @@ def describe_recipe(
         name: float(macro([run.validation.overall[name] for run in measured]))
         for name in measured[0].validation.overall
     }
-    counts = label_counts(cohort, "test")
+    counts = label_counts(cohort, "test") if runs[0].external is None else measured[0].scored.counts()
     not_learnt = [label for label in cohort.label_space.labels if any(label in run.not_learnt for run in runs)]
     derived = runs[0].derived
     return {
@@ -164,6 +174,17 @@ def describe_recipe(
         "tree": _mean_tree([run.tree for run in measured]),
         **({"not_learnt": not_learnt} if not_learnt else {}),
         **({} if derived is None else _origin(derived, runs)),
+        **({} if runs[0].external is None else {"external": _external(runs, cohort)}),
+    }
+
+
+def _external(runs: Sequence[RunResult], cohort: Cohort) -> dict[str, Any]:
+    """Where another tool's predictions come from, what they cover, and where their thresholds were chosen."""
+    first = runs[0].predictions
+    return {
+        **(runs[0].external or {}),
+        "coverage": Coverage.of(first, cohort).describe(cohort),
+        "thresholds_chosen_on": "val" if first.has("val") else None,
     }
 
 

@@ -15,7 +15,7 @@ from chestxpert.evaluation.measures import Measured, averaged_values, point_metr
 from chestxpert.evaluation.metrics import n_defined
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.routing import found_by_decisions, lost_along_tree, node_confusion
-from chestxpert.evaluation.scored import Operating, Scored, known_or_none
+from chestxpert.evaluation.scored import Operating, Scored, aligned
 from chestxpert.evaluation.thresholds import Thresholds
 from chestxpert.taxonomy import Taxonomy
 
@@ -136,8 +136,8 @@ def tree_confusion(predictions: Predictions, cohort: Cohort, split: str, operati
         the found share alone. ``findings``: see `lost_along_tree`. ``nodes``: see `node_confusion`, empty for flat.
     """
     rows = cohort.rows(split)
-    truth, known = cohort.labels(rows), known_or_none(cohort, rows)
-    probs, given = predictions.align(cohort, split)
+    truth = cohort.labels(rows)
+    probs, given, known = aligned(predictions, cohort, split)
     tree = predictions.taxonomy
     if given is None or tree is None or operating.nodes is None:
         found = found_by_decisions(truth, operating.labels.decide(probs), cohort.label_space, known)

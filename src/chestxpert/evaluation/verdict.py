@@ -57,22 +57,22 @@ def verdict(
     """
     if len(recipes) == 1:
         (name,) = recipes
-        statement = _alone(name, recipes[name], primary)
+        statement = alone_words(name, recipes[name], primary)
         return f"{setting.words}, {statement}; it is the only recipe, so nothing is compared."
     flat, hierarchical = ranked_by_validation(recipes, False), ranked_by_validation(recipes, True)
     if flat and hierarchical:
-        pair = _find(contrasts, primary, hierarchical[0], flat[0])
+        pair = find_contrast(contrasts, primary, hierarchical[0], flat[0])
         sides = (
             f"the best hierarchical recipe ({pair['a']})",
             f"the best flat one ({pair['b']}), both chosen on validation",
         )
-        return f"{setting.words}, {_statement(pair, *sides)}."
+        return f"{setting.words}, {pair_words(pair, *sides)}."
     a, b, side = (
         _within_one_side(recipes, flat or hierarchical),
         baseline_of(recipes),
         "flat" if flat else "hierarchical",
     )
-    statement = _statement(_find(contrasts, primary, a, b), a, b)
+    statement = pair_words(find_contrast(contrasts, primary, a, b), a, b)
     return f"{setting.words}, {statement}; only {side} recipes were compared, so whether a hierarchy helps stays open."
 
 
@@ -82,11 +82,13 @@ def _within_one_side(recipes: Mapping[str, RecipeValues], ranked: Sequence[str])
     return next(name for name in ranked if name != baseline)
 
 
-def _find(contrasts: Sequence[Mapping[str, Any]], metric: str, a: str, b: str) -> Mapping[str, Any]:
+def find_contrast(contrasts: Sequence[Mapping[str, Any]], metric: str, a: str, b: str) -> Mapping[str, Any]:
+    """The contrast of `a` against `b` on a metric."""
     return next(entry for entry in contrasts if (entry["metric"], entry["a"], entry["b"]) == (metric, a, b))
 
 
-def _statement(contrast: Mapping[str, Any], a: str, b: str) -> str:
+def pair_words(contrast: Mapping[str, Any], a: str, b: str) -> str:
+    """What a contrast shows, with the names `a` and `b` of its two sides: a sentence without its end."""
     metric, difference = WORDS[contrast["metric"]], contrast["difference"]
     if math.isnan(difference) or math.isnan(contrast["p"]):
         return f"no difference shown between {a} and {b}: {metric} is not defined on these images"
@@ -139,7 +141,8 @@ def _doubts(contrast: Mapping[str, Any]) -> str:
     return "".join(f"; {doubt}" for doubt in doubts)
 
 
-def _alone(name: str, values: RecipeValues, primary: str) -> str:
+def alone_words(name: str, values: RecipeValues, primary: str) -> str:
+    """What one line reached, where there is nothing to compare it with."""
     low, high, n_draws = values.interval(primary)
     if not n_draws:
         return f"the {WORDS[primary]} of {name} is not defined"

@@ -24,6 +24,7 @@ from chestxpert.report.evidence.tables import (
     operating_tables,
     threshold_words,
 )
+from chestxpert.report.external import ABSENT, external_words
 from chestxpert.report.figure import Figure
 from chestxpert.report.figure_cases import cases_figure
 from chestxpert.report.figure_contrasts import contrasts_figure
@@ -44,6 +45,7 @@ from chestxpert.report.provenance import commands, frozen_recipes, provenance_ta
 from chestxpert.report.read import StudyFolder, read_study
 from chestxpert.report.results import Results, finding_name, metric_name
 from chestxpert.report.scales import decimal, grouped, signed
+from chestxpert.report.words import times
 from chestxpert.taxonomy import Taxonomy
 
 REPORT = "report.html"
@@ -114,6 +116,8 @@ def _context(study: StudyFolder, images: bool) -> dict[str, Any]:
         "trust": evidence["operating"] or figures.keys() & {"fig-reliability", "fig-decision"},
         "labels": evidence["agreement"],
         "errors": gallery,
+        "training": results.recipes,
+        "recipes": results.recipes,
     }
     return evidence | {
         "gallery": gallery,
@@ -133,6 +137,8 @@ def _context(study: StudyFolder, images: bool) -> dict[str, Any]:
         "not_learnt": results.not_learnt_words,
         "provenance": provenance_table(study),
         "recipes": recipe_texts(study),
+        "externals": external_words(results),
+        "externals_absent": ABSENT,
         "commands": commands(study),
         "baseline": results.baseline,
         "cohort_fingerprint": study.cohort.fingerprint,
@@ -150,7 +156,7 @@ def _filters(study: StudyFolder) -> dict[str, Any] | None:
         members = [finding_name(name) for name in findings if placed[name] == group]
         groups += [{"name": group, "findings": members}] if members else []
     recipes = [
-        {"name": name, "side": results.side(name), "best": name in results.best} for name in results.recipes
+        {"name": name, "side": results.side(name), "best": name in results.best} for name in results.members
     ]  # fmt: skip
     return {"groups": groups, "recipes": recipes} if len(groups) > 2 or len(recipes) > 1 else None
 
@@ -169,7 +175,7 @@ def evidence_of(study: StudyFolder) -> dict[str, Any]:
 
 def _facts(study: StudyFolder) -> list[str]:
     results, cohort = study.results, study.cohort
-    seeds = max(len(results.seeds(name)) for name in results.recipes)
+    seeds = max((len(results.seeds(name)) for name in results.recipes), default=0)
     backbones = dict.fromkeys(
         str(backbone["name"])
         for runs in study.runs.values()
@@ -179,7 +185,8 @@ def _facts(study: StudyFolder) -> list[str]:
     )
     return [
         f"{grouped(len(cohort))} images of {grouped(cohort.n_patients())} patients",
-        f"{len(results.recipes)} recipes, {seeds} {'seed' if seeds == 1 else 'seeds'} each",
+        *([f"{len(results.recipes)} recipes, {seeds} {'seed' if seeds == 1 else 'seeds'} each"] if seeds else []),
+        *([f"predictions of {times(len(results.externals), 'other tool')}"] if results.externals else []),
         *([f"backbone {', '.join(backbones)}"] if backbones else []),
     ]
 
@@ -254,7 +261,7 @@ def draw_figures(study: StudyFolder) -> dict[str, Figure]:
     results, cohort, counts = study.results, study.cohort, Counts.of(study.cohort)
     tested, share = counts.by_split["test"], counts.shares("test")
     columns = [cohort.label_space.index(label) for label in counts.labels]
-    scores = _scores(study, results.best)
+    scores = _scores(study, results.drawn)
     histories = {name: {seed: run.history for seed, run in runs.items()} for name, runs in study.runs.items()}
     figures = [
         recipes_figure(results),
@@ -273,8 +280,8 @@ def draw_figures(study: StudyFolder) -> dict[str, Figure]:
         *_tree_figures(study, counts.findings, tested),
         distribution_figure(counts.labels, counts.by_split, counts.known, counts.sizes),
         _cooccurrence(cohort, counts.findings),
-        learning_figure(results, histories),
-        costs_figure(results, frozen_recipes(study)),
+        learning_figure(results, histories) if results.recipes else None,
+        costs_figure(results, frozen_recipes(study)) if results.recipes else None,
     ]
     return {figure.anchor: figure for figure in figures if figure is not None}
 
@@ -288,7 +295,7 @@ def _cooccurrence(cohort: Cohort, findings: Sequence[str]) -> Figure:
 def _scores(study: StudyFolder, names: Sequence[str]) -> Scores:
     """Test truth and probabilities of some recipes, a table a seed."""
     cohort = study.cohort
-    probs = {name: [run.predictions.align(cohort, "test")[0] for run in study.runs[name].values()] for name in names}
+    probs = {name: [run.align(cohort, "test")[0] for run in study.predictions(name)] for name in names}
     rows = cohort.rows("test")
     return Scores(cohort.labels(rows), probs, None if cohort.all_known else cohort.known(rows))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chestxpert.report.evidence.stored import number, part
+from chestxpert.report.external import coverage_words, dagger_on
 from chestxpert.report.figure import Table
 from chestxpert.report.results import Contrast, metric_name
 from chestxpert.report.scales import decimal, p_value, signed
@@ -26,6 +27,10 @@ def contrast_tables(contrasts: Sequence[Contrast], margin: object = None) -> lis
         "p, permutation, Holm": lambda c: p_value(number(c.more, "p_permutation_adjusted")),
         "shown": lambda c: "yes" if c.clear else "no",
     }
+    on: dict[str, Cell] = {
+        "measured on": lambda c: coverage_words(part(c.more, "shared")) or "everything",
+    }
+    tests |= on if any(dagger_on(contrast) for contrast in contrasts) else {}
     tables = [_table(contrasts, tests | (more if _any(contrasts, "p_permutation") else {}))]
     reach = _reach(contrasts)
     if reach:

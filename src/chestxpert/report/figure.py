@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from chestxpert.report.canvas import Canvas
+from chestxpert.report.results import Results
 from chestxpert.report.rows import NARROW, WIDE, Frame
 
 
@@ -67,6 +68,17 @@ FLAT_KEY = Key("flat", "circle", "flat")
 HIERARCHICAL_KEY = Key("hier", "diamond", "hierarchical")
 SIDES = (FLAT_KEY, HIERARCHICAL_KEY)
 """Legend of the two sides: at 0 flat, at 1 hierarchical."""
+
+
+def side_key(side: str, words: str) -> Key:
+    """Legend of one line by its name, from the class names of its colour (`Results.side`)."""
+    return Key(side, HIERARCHICAL_KEY.shape if side == HIERARCHICAL_KEY.kind else FLAT_KEY.shape, words)
+
+
+def side_keys(results: Results) -> list[Key]:
+    """Legend of the sides that a study has, and of other tools, each by its own name."""
+    trained = [] if not results.recipes else list(SIDES)
+    return [*trained, *(side_key(results.side(name), name) for name in results.externals)]
 
 
 def two_widths(

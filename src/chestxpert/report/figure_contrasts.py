@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from chestxpert.report.canvas import Canvas
 from chestxpert.report.contrast_tables import contrast_tables
+from chestxpert.report.external import dagger_on, shared_words
 from chestxpert.report.figure import Figure, Key, two_widths
 from chestxpert.report.results import METRICS, Contrast, Results, metric_name
 from chestxpert.report.rows import Frame, Mark, Panel, Row, draw_interval, draw_rows
@@ -27,8 +28,13 @@ def contrasts_figure(results: Results) -> Figure:
             "Each row is the first recipe minus the second, on the same test patients, with its 95 % interval "
             "from paired bootstrap draws. Right of the line the first recipe is better. Filled: the interval "
             "leaves zero out and p, after Holm's correction, is below 0.05. Hollow: no difference shown, which "
-            "is not the same as none. The tinted row sets the best hierarchical against the best flat recipe, "
-            "both chosen on validation."
+            "is not the same as none."
+            + (
+                " The tinted row sets the best hierarchical against the best flat recipe, both chosen on validation."
+                if results.decisive
+                else ""
+            )
+            + shared_words(results)
         ),
         picture=forest(results, ordered, ("second better", "first better")),
         tables=contrast_tables(ordered, results.comparison.get("margin")),
@@ -72,7 +78,7 @@ def _rows(ordered: Sequence[Contrast]) -> tuple[list[Row], list[Contrast | None]
             rows.append(Row(metric_name(metric), heading=True))
             contrasts.append(None)
         # A corrected line has its recipe's name in its own.
-        label = contrast.a if contrast.kind == "posthoc" else f"{contrast.a} {MINUS} {contrast.b}"
+        label = contrast.a if contrast.kind == "posthoc" else f"{contrast.a} {MINUS} {contrast.b}{dagger_on(contrast)}"
         rows.append(Row(label, strong=contrast.kind == "best", about=(contrast.a, contrast.b)))
         contrasts.append(contrast)
     return rows, contrasts

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from chestxpert.report.canvas import Canvas
-from chestxpert.report.figure import SIDES, Figure, Key, Table, two_widths
+from chestxpert.report.external import whom
+from chestxpert.report.figure import Figure, Key, Table, side_key, two_widths
 from chestxpert.report.results import Results, finding_name
 from chestxpert.report.rows import Mark, Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain, grouped
@@ -28,7 +28,7 @@ def findings_figure(
         In the order shown, most frequent in training first.
     positives, prevalence : mappings of finding to its test images, and to their share of all test images
     """
-    best = results.best
+    best = results.drawn
     floors = any(results.floor("auroc", finding) is not None for finding in findings)
     rows = [Row(finding_name(finding), note=grouped(positives[finding])) for finding in findings]
     panels = [
@@ -42,7 +42,7 @@ def findings_figure(
         anchor="fig-findings",
         title="Finding by finding, from frequent to rare",
         caption=(
-            "Bars of the best recipe of each side on the test split, with 95 % intervals. AUROC bars start at "
+            f"Bars of {whom(results)} on the test split, with 95 % intervals. AUROC bars start at "
             "0.5, where guessing stands. Average precision starts at 0; the short upright line is what guessing "
             "reaches, the finding's share of the test images. Findings are ordered by their number of training "
             "images; the column gives their test images. Few test images, wide intervals; an arrow marks one "
@@ -50,11 +50,12 @@ def findings_figure(
             + (" Dotted: what view, age and sex alone reach, without an image." if floors else "")
         ),
         picture=two_widths(
-            lambda frame: draw_rows(rows, panels, frame, note_title="test n"), _spoken(results, findings, best), 28
+            lambda frame: draw_rows(rows, panels, frame, note_title="test n"), _spoken(results, findings, best),
+            max(28, 6 + 11 * len(best)),
         ),
         tables=[findings_table(results, findings, metric, positives) for metric in METRIC_WORDS],
         keys=[
-            *(replace(SIDES[results.hierarchical(name)], words=name) for name in best),
+            *(side_key(results.side(name), name) for name in best),
             Key("reference", "bar", "guessing"),
             *([Key("floor", "bar", "view, age and sex alone")] if floors else []),
         ],
@@ -84,6 +85,8 @@ def _bars(
     origin: float,
     prevalence: Mapping[str, float] | None = None,
 ) -> Mark:
+    reach = max(12.0, 1 + 5.5 * len(best))  # to beyond the outermost bars
+
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
         finding = findings[index]
         if all(results.label(name, finding, metric).mean is None for name in best):
@@ -95,10 +98,10 @@ def _bars(
                 _bar(canvas, scale, middle, origin, results, (name, finding, metric))
         if prevalence is not None:
             x = scale(prevalence[finding])
-            canvas.line(x, y - 12, x, y + 12, "guess")
+            canvas.line(x, y - reach, x, y + reach, "guess")
         floor = results.floor(metric, finding)
         if floor is not None:
-            canvas.line(scale(floor), y - 12, scale(floor), y + 12, "floor")
+            canvas.line(scale(floor), y - reach, scale(floor), y + reach, "floor")
 
     return mark
 
@@ -130,9 +133,9 @@ def findings_table(results: Results, findings: Sequence[str], metric: str, posit
     rows = [
         [
             finding_name(f), grouped(positives[f]), *([decimal(results.floor(metric, f))] if floors else []),
-            *(results.label(name, f, metric).words() for name in results.recipes),
+            *(results.label(name, f, metric).words() for name in results.members),
         ]
         for f in findings
     ]  # fmt: skip
-    head = ["finding", "test n", *(["no image"] if floors else []), *results.recipes]
+    head = ["finding", "test n", *(["no image"] if floors else []), *results.members]
     return Table(head, rows, note=METRIC_WORDS[metric])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from chestxpert.report.canvas import Canvas
-from chestxpert.report.figure import SIDES, Figure, Key, Table, two_widths
+from chestxpert.report.figure import Figure, Key, Table, side_key, two_widths
 from chestxpert.report.results import Estimate, Results, finding_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain, grouped
@@ -34,11 +34,11 @@ def levels_figure(results: Results) -> Figure | None:
     -------
     Figure, or None where the comparison has no levels.
     """
-    recorded = [name for name in results.recipes if _levels(results, name)]
+    recorded = [name for name in results.members if _levels(results, name)]
     if not recorded:
         return None
     places = _places(results, recorded[0])
-    best = [name for name in results.best if name in recorded]
+    best = [name for name in results.drawn if name in recorded]
     rows = [Row(place.words, note=place.note, kind="muted", strong=not place.node) for place in places]
     panels = [_panel(results, metric, places, recorded, best) for metric in _METRICS]
     tree = results.comparison.get("taxonomy", "study")
@@ -49,10 +49,9 @@ def levels_figure(results: Results) -> Figure | None:
             "Is there a finding at all, of which kind, and which one: tinted rows are means over all nodes of a "
             "level, findings included, the rows beneath them the inner nodes there. Every recipe is measured on the "
             "same tree, whatever it was trained along; a flat one by the probability that any finding below a node "
-            "is there. The best recipe of each side, chosen on validation, has its 95 % interval; rings are the "
-            "other recipes, flat ones above, hierarchical ones below. The short upright line is what guessing "
-            "reaches: AUROC 0.5, and the share of the test images in which a node holds. Deeper levels hold rarer "
-            "nodes, so average precision falls down the tree for every recipe: compare within a row."
+            f"is there. {_whose(results)} The short upright line is what "
+            "guessing reaches: AUROC 0.5, and the share of the test images in which a node holds. Deeper levels hold "
+            "rarer nodes, so average precision falls down the tree for every recipe: compare within a row."
         ),
         picture=two_widths(
             lambda frame: draw_rows(rows, panels, frame, note_title="test n"), _spoken(results, places, best), 32
@@ -62,7 +61,7 @@ def levels_figure(results: Results) -> Figure | None:
             *_hierarchical_table(results, recorded),
         ],
         keys=[
-            *(replace(SIDES[results.hierarchical(name)], words=name) for name in best),
+            *(side_key(results.side(name), name) for name in best),
             Key("muted", "ring", "another recipe"), Key("reference", "bar", "guessing"),
         ],
     )  # fmt: skip
@@ -134,7 +133,7 @@ def _panel(
             estimate, side = estimates[name, place], results.side(name)
             if estimate.mean is None:
                 continue
-            middle, tip = y + (5 if results.hierarchical(name) else -5), f"{place.words}, {name}: {estimate.words()}"
+            middle, tip = y + _shift(results, name), f"{place.words}, {name}: {estimate.words()}"
             if name in best:
                 draw_interval(canvas, scale, (estimate.low, estimate.high), middle, f"thin {side}")
                 canvas.marker(
@@ -144,6 +143,25 @@ def _panel(
                 canvas.circle(scale(estimate.mean), middle, 2.2, f"ring {side}", tip=tip)
 
     return Panel(_METRICS[metric], low, high, mark)
+
+
+def _whose(results: Results) -> str:
+    """Whose marks stand where."""
+    others = [name for name in results.externals if name not in results.drawn]
+    if not results.recipes:
+        return f"Lines are 95 % intervals{'; rings are further tools' if others else ''}."
+    return (
+        "The best recipe of each side, chosen on validation, has its 95 % interval; rings are the other recipes, flat "
+        f"ones above, hierarchical ones below{', what other tools predicted between' if results.externals else ''}."
+    )
+
+
+def _shift(results: Results, name: str) -> float:
+    """How far below its row's middle a mark stands: flat recipes above, hierarchical below, other tools between."""
+    if name in results.externals:
+        place = results.externals.index(name) - (len(results.externals) - 1) / 2
+        return place * (2 if results.recipes else 6)
+    return 5 if results.hierarchical(name) else -5
 
 
 def _spoken(results: Results, places: Sequence[_Place], best: Sequence[str]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chestxpert.report.canvas import Canvas
-from chestxpert.report.figure import SIDES, Figure, Key, Table, two_widths
+from chestxpert.report.external import coverage_words, dagger_of, is_partial
+from chestxpert.report.figure import Figure, Key, Table, side_keys, two_widths
 from chestxpert.report.results import METRICS, Results, metric_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain
@@ -14,6 +15,9 @@ _FLOOR = (
     " The dotted line is the shortcut floor: what a logistic regression on view, age and sex reaches without a look at "
     "any image. Only what lies above it speaks of images."
 )
+
+
+_TINTED = " Tinted rows are the best flat and the best hierarchical recipe, chosen on validation."
 
 
 def _shown(results: Results) -> list[str]:
@@ -30,21 +34,20 @@ def recipes_figure(results: Results) -> Figure:
     name = "Every recipe with its 95 % interval: " + "; ".join(
         f"{recipe} {metric_name(metrics[0])} {results.metric(recipe, metrics[0]).words()}" for recipe in names
     )
-    keys = [*SIDES, Key("reference", "dash", f"mean of {results.baseline}")]
+    keys = [*side_keys(results), Key("reference", "dash", f"mean of {results.baseline}")]
     if any(results.per_seed(name, metrics[0]) for name in names):
-        keys.insert(2, Key("muted", "ring", "one seed"))
+        keys.insert(-1, Key("muted", "ring", "one seed"))
     floors = any(results.floor(metric) is not None for metric in metrics)
     if floors:
         keys.append(Key("floor", "bar", "view, age and sex alone"))
     return Figure(
         anchor="fig-recipes",
-        title="Flat against hierarchical",
+        title="Flat against hierarchical" if results.recipes else "What other tools predicted",
         caption=(
-            "Each mark is a recipe's mean over its seeds on the test split, its line the 95 % interval over "
-            "patients. Further right is better. Intervals of two recipes may overlap although "
-            "their difference is clear, since both are measured on the same patients: for differences, read the "
-            "next figure. Tinted rows are the best flat and the best hierarchical recipe, chosen on validation."
-            + (_FLOOR if floors else "")
+            f"Each mark is {'a recipe' if results.recipes else 'a tool'}'s mean over its seeds on the test split, its "
+            "line the 95 % interval over patients. Further right is better. Intervals of two recipes may overlap "
+            "although their difference is clear, since both are measured on the same patients: for differences, read "
+            "the next figure." + (_TINTED if results.best else "") + _partial(results) + (_FLOOR if floors else "")
         ),
         picture=two_widths(lambda frame: draw_rows(rows, panels, frame), name, 30),
         tables=[metrics_table(results)],
@@ -64,7 +67,28 @@ def _recipe_rows(results: Results) -> tuple[list[Row], list[str]]:
         for name in members:
             rows.append(Row(name, side, strong=name in results.best))
             names.append(name)
+    if results.externals:
+        rows.append(Row("Other tools", heading=True))
+        names.append("")
+    for name in results.externals:
+        rows.append(Row(name + dagger_of(results, name), results.side(name), about=(name,)))
+        names.append(name)
     return rows, names
+
+
+def _partial(results: Results) -> str:
+    """Which lines were measured on less than the others, and so are not to be held beside them."""
+    found = [
+        f"{name} on {coverage_words(coverage)}"
+        for name in results.externals
+        if is_partial(coverage := results.external(name).get("coverage", {}))
+    ]
+    if not found:
+        return ""
+    return (
+        f" \N{DAGGER}: measured on less than the others ({'; '.join(found)}), so its place beside them says little; "
+        "the next figure compares on what both predict."
+    )
 
 
 def metric_panel(
@@ -103,8 +127,7 @@ def metric_panel(
 
 def metrics_table(results: Results) -> Table:
     """Every metric of every recipe, and of what was made of it, with its interval."""
-    known = [m for m in METRICS if any(results.metric(name, m).mean is not None for name in results.lines)]
-    rows = [
-        [name, results.runs_words(name), *(results.metric(name, m).words() for m in known)] for name in results.lines
-    ]
+    shown = results.everything
+    known = [m for m in METRICS if any(results.metric(name, m).mean is not None for name in shown)]
+    rows = [[name, results.runs_words(name), *(results.metric(name, m).words() for m in known)] for name in shown]
     return Table(["recipe", "runs", *(metric_name(m) for m in known)], rows, words=2)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
 from chestxpert.report.canvas import Point
-from chestxpert.report.figure import SIDES, Figure, Key, Table
+from chestxpert.report.external import half_words
+from chestxpert.report.figure import Figure, Key, Table, side_key
 from chestxpert.report.results import Results, finding_name
 from chestxpert.report.scales import UNDEFINED, decimal, grouped, percent
 from chestxpert.report.small_plot import UnitPlot
@@ -42,8 +43,16 @@ class Scores:
         return self.truth[rows, column], probs
 
 
+def _predicted(truth: BoolArray, probs: FloatArray) -> tuple[BoolArray, FloatArray]:
+    """Truth and probabilities of the images that were predicted: another tool may lack some, or the whole label."""
+    there = ~np.isnan(probs)
+    return truth[there], probs[there]
+
+
 def precision_recall_points(truth: BoolArray, probs: FloatArray) -> FloatArray:
     """(n, 2) corners of the precision-recall steps, recall rising; the area below is the average precision."""
+    if not len(truth):
+        return np.empty((0, 2))
     hits, decided = _counts(truth, probs)
     recall, precision = hits / max(int(truth.sum()), 1), hits / decided
     rising = np.flatnonzero(np.diff(recall, prepend=0.0) > 0)
@@ -54,6 +63,8 @@ def precision_recall_points(truth: BoolArray, probs: FloatArray) -> FloatArray:
 
 def roc_points(truth: BoolArray, probs: FloatArray) -> FloatArray:
     """(n, 2) corners of the ROC curve from (0, 0) to (1, 1)."""
+    if not len(truth):
+        return np.empty((0, 2))
     hits, decided = _counts(truth, probs)
     across = (decided - hits) / max(int((~truth).sum()), 1)
     up = hits / max(int(truth.sum()), 1)
@@ -68,7 +79,9 @@ def _counts(truth: BoolArray, probs: FloatArray) -> tuple[FloatArray, FloatArray
 
 
 def _operating_point(truth: BoolArray, decided: BoolArray, roc: bool) -> Point | None:
-    """Where a threshold stands on the curve; None where nothing is decided and precision has no value."""
+    """Where a threshold stands on the curve; None where nothing is predicted, or decided and precision has no value."""
+    if not len(truth):
+        return None
     hits = int((truth & decided).sum())
     recall = hits / max(int(truth.sum()), 1)
     if roc:
@@ -83,8 +96,8 @@ def precision_recall_figure(results: Results, labels: Sequence[str], columns: Se
         title="Precision against recall",
         caption=(
             "The test split, one thin line a seed. The dashed line is guessing: the label's share of the images. "
-            "Marks stand where the threshold chosen on validation lands on test. The numbers are average "
-            "precision, the mean over seeds."
+            f"Marks stand where the threshold chosen on validation lands on test.{half_words(results)} The numbers are "
+            "average precision, the mean over seeds."
         ),
         picture=_grid(results, labels, columns, scores, "ap", roc=False),
         tables=[_thresholds_table(results, labels, columns, scores)],
@@ -134,7 +147,7 @@ def _auroc_table(results: Results, labels: Sequence[str], scores: Scores) -> Tab
 
 
 def _keys(results: Results, scores: Scores) -> list[Key]:
-    return [replace(SIDES[results.hierarchical(name)], words=name) for name in scores.probs]
+    return [side_key(results.side(name), name) for name in scores.probs]
 
 
 def _grid(
@@ -158,7 +171,7 @@ def _plot(results: Results, label: str, column: int, scores: Scores, metric: str
     for name, seeds in recipes.items():
         with plot.canvas.about(name):
             for probs in seeds:
-                plot.curve(points(truth, probs), results.side(name))
+                plot.curve(points(*_predicted(truth, probs)), results.side(name))
     _marks(plot, results, label, (truth, recipes), roc)
     for place, name in enumerate(scores.probs):
         height = (0.05 + 0.12 * (len(scores.probs) - 1 - place)) if roc else 0.9 - 0.12 * place
@@ -175,7 +188,8 @@ def _marks(
     for name, seeds in recipes.items():
         # Thresholds are in the order of the seeds, or not there at all.
         for probs, threshold in zip(seeds, results.thresholds(name, label), strict=False):
-            point = _operating_point(truth, probs >= threshold, roc)
+            held, scores_there = _predicted(truth, probs)
+            point = _operating_point(held, scores_there >= threshold, roc)
             if point is not None:
                 place = plot.x(point[0]), plot.y(point[1])
                 with plot.canvas.about(name):

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from chestxpert.report.external import origin_rows
 from chestxpert.report.figure import Table
 from chestxpert.report.oversampling import oversample_command
 from chestxpert.report.read import StudyFolder
@@ -41,6 +42,7 @@ NIH = (
 _NEW_FOLDER = "studies/again"
 _PREPARE_OPTIONS = ("format", "table", "lateral", "labels", "size", "fit", "grey", "split", "val_fraction", "seed")
 _PREPARE = "the data set, from the folder with the tables and the images"
+_DRAW = "compare and draw again from the stored predictions, without training"
 _COPY = "augmented copies of its training images, and the data set that has them"
 _PREPARE_SIMULATED = (
     "the data set, from a folder of simulated images: drawings that chestxpert data simulate made, no radiographs"
@@ -67,6 +69,7 @@ def provenance_table(study: StudyFolder) -> Table:
         ["seeds", ", ".join(map(str, seeds))],
         ["label space", f"{study.cohort.label_space.name}, {len(study.cohort.label_space)} labels"],
     ]
+    rows += origin_rows(results)
     if "draws" in bootstrap:
         rows.append(["bootstrap", f"{bootstrap['draws']} draws over {bootstrap.get('unit', 'patient')}s"])
     if "dataset" in settings:
@@ -152,16 +155,28 @@ def commands(study: StudyFolder) -> list[tuple[str, str]]:
         recorded = _with_posthoc(recorded, study.settings)
         again = "the whole study, as it was asked for; --out names a new folder, since none is overwritten"
         found.append((again, _into_new_folder(recorded)))
+        if not study.results.recipes:
+            return [*found, (_DRAW, f"chestxpert report {folder}")]
         resumed = recorded if "--resume" in _parsed(recorded) else f"{recorded} --resume"
         found.append(("go on with this folder where it stopped; trains only what is missing", resumed))
     found += [
         (f"the ensemble {name}, of stored predictions", _ensemble(study, name)) for name in study.results.ensembles
     ]
+    found += [(f"the predictions of {name} in this study", _adding(study, name)) for name in study.results.externals]
     found += [
-        ("compare and draw again from the stored predictions, without training", f"chestxpert report {folder}"),
+        (_DRAW, f"chestxpert report {folder}"),
         ("a model card of its best recipe, from what was measured", f"chestxpert card {folder}"),
     ]
     return found
+
+
+def _adding(study: StudyFolder, name: str) -> str:
+    """How another tool's predictions came into a study; their files are named, but not kept."""
+    record = study.results.external(name)
+    files = [f"--predictions={name}={file['file']}" for file in record.get("files", ())]
+    options = ["--logits"] if record.get("scale") == "logits" else []
+    options += ["--allow-missing"] if record.get("missing") else []
+    return shlex.join(["chestxpert", "evaluate", *files, *options, "--study", str(study.folder)])
 
 
 def _with_posthoc(recorded: str, settings: Mapping[str, Any]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from chestxpert.cohort.table import Cohort
 from chestxpert.errors import RunError
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.report.results import Results
+from chestxpert.study.external import EXTERNAL, read_externals
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +41,23 @@ class RunFolder:
 
 @dataclass(frozen=True, eq=False)
 class StudyFolder:
-    """A compared study as stored: its settings, cohort, results, and its runs by recipe and seed."""
+    """A compared study as stored: its settings, cohort, results, and its runs by recipe and seed.
+
+    `externals` are the predictions of other tools, by name one a seed.
+    """
 
     folder: Path
     settings: Mapping[str, Any]
     cohort: Cohort
     results: Results
     runs: Mapping[str, Mapping[int, RunFolder]]
+    externals: Mapping[str, Sequence[Predictions]] = field(default_factory=dict)
+
+    def predictions(self, name: str) -> list[Predictions]:
+        """Of each seed of a recipe, or of another tool."""
+        return (
+            list(self.externals[name]) if name in self.externals else [r.predictions for r in self.runs[name].values()]
+        )
 
 
 def read_study(folder: Path) -> StudyFolder:
@@ -84,7 +95,12 @@ def read_study(folder: Path) -> StudyFolder:
         name: {seed: read_run(folder / "runs" / name / f"seed-{seed}") for seed in results.seeds(name)}
         for name in results.recipes
     }
-    return StudyFolder(folder, settings, cohort, results, runs)
+    stored = read_externals(folder, settings) if results.externals else {}
+    lost = [name for name in results.externals if name not in stored]
+    if lost:
+        raise RunError(f"The predictions of {', '.join(lost)} are not in {folder / EXTERNAL} any more. Add them again.")
+    externals = {name: [run.predictions for run in stored[name]] for name in results.externals}
+    return StudyFolder(folder, settings, cohort, results, runs, externals)
 
 
 def read_run(folder: Path) -> RunFolder:

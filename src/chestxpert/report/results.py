@@ -36,6 +36,9 @@ METRICS = {
 }
 """The metrics of a comparison in the order in which they are shown, with the words a reader sees."""
 
+DRAWN = 4
+"""At most so many lines stand side by side in figures that draw each finding."""
+
 DERIVED = ("posthoc", "ensemble")
 """Kinds of lines, and of their contrasts, that were made of the stored predictions of others."""
 
@@ -189,6 +192,27 @@ class Results:
         return sorted(self._of_kind(""), key=self.hierarchical)
 
     @property
+    def externals(self) -> list[str]:
+        """Names of what other tools predicted, in the order of the comparison."""
+        every: Mapping[str, Mapping[str, Any]] = self.comparison["recipes"]
+        return [name for name, values in every.items() if "external" in values]
+
+    @property
+    def members(self) -> list[str]:
+        """The trained recipes, then what other tools predicted: all that stands for itself."""
+        return [*self.recipes, *self.externals]
+
+    @property
+    def drawn(self) -> list[str]:
+        """Whom figures of single findings draw: the best of each side, and what other tools predicted."""
+        return [*self.best, *self.externals][:DRAWN]
+
+    def external(self, name: str) -> Mapping[str, Any]:
+        """Where another tool's predictions come from and what they cover; empty for all else."""
+        values: Mapping[str, Any] = self.recipe(name).get("external", {})
+        return values
+
+    @property
     def ensembles(self) -> list[str]:
         """Names of the ensembles of stored predictions."""
         return self._of_kind("ensemble")
@@ -203,9 +227,18 @@ class Results:
             for name in [line, *(other for other in corrected if self.made_of(other) == [line])]
         ]
 
+    @property
+    def everything(self) -> list[str]:
+        """All `lines`, then what other tools predicted."""
+        return [*self.lines, *self.externals]
+
     def _of_kind(self, kind: str) -> list[str]:
         every: Mapping[str, Mapping[str, Any]] = self.comparison["recipes"]
-        return [name for name, values in every.items() if values.get("derived", {}).get("kind", "") == kind]
+        return [
+            name
+            for name, values in every.items()
+            if values.get("derived", {}).get("kind", "") == kind and "external" not in values
+        ]
 
     def made_of(self, name: str) -> list[str]:
         """The lines that a derived one was made of; empty for a trained recipe."""
@@ -222,10 +255,12 @@ class Results:
 
     def hierarchical(self, name: str) -> bool:
         """Whether the recipe is a hierarchy, or the ensemble one."""
-        return self.recipe(name)["architecture"] not in ("flat", "mixed")
+        return self.recipe(name)["architecture"] not in ("flat", "mixed", "external")
 
     def side(self, name: str) -> str:
-        """Class name of the recipe's colour: ``flat`` or ``hier``."""
+        """Class names of the line's colour: ``flat`` or ``hier``, and one of several for other tools."""
+        if name in self.externals:
+            return f"ext ext-{self.externals.index(name) % DRAWN + 1}"
         return "hier" if self.hierarchical(name) else "flat"
 
     def seeds(self, name: str) -> list[int]:

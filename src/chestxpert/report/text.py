@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chestxpert.report.external import dagger_of, dagger_on, external_words, half_words, shared_words
 from chestxpert.report.results import Contrast, Results, metric_name
 from chestxpert.report.scales import UNDEFINED, decimal, p_value, signed
 
@@ -38,6 +39,8 @@ def summary_text(comparison: Mapping[str, Any]) -> str:
         parts += ["", *_contrast_lines(results)]
     if len(results.lines) > len(results.recipes):
         parts += ["", *_derived_lines(results)]
+    for words in external_words(results):
+        parts += ["", *textwrap.wrap(words, _WIDTH)]
     if results.not_learnt_words:
         words = f"Not learnt, since no training image tells: {results.not_learnt_words}"
         parts += ["", *textwrap.wrap(words, _WIDTH)]
@@ -55,13 +58,17 @@ def _cohort_line(results: Results) -> str:
 def _threshold_lines(results: Results) -> list[str]:
     """By which rule thresholds were chosen; an older comparison does not say."""
     sentence = results.comparison.get("operating", {}).get("sentence")
-    return [f"Thresholds are chosen on validation: {sentence}."] if sentence else []
+    return (
+        textwrap.wrap(f"Thresholds are chosen on validation: {sentence}.{half_words(results)}", _WIDTH)
+        if sentence
+        else []
+    )
 
 
 def _recipe_lines(results: Results) -> list[str]:
-    rows = [["recipe", "seeds", *(metric_name(metric) for metric in _METRICS)]]
-    for name in results.recipes:
-        label = f"{name} *" if name in results.best else name
+    rows = [["recipe" if results.recipes else "predictions", "seeds", *(metric_name(metric) for metric in _METRICS)]]
+    for name in results.members:
+        label = f"{name} *" if name in results.best else name + dagger_of(results, name)
         estimates = [results.metric(name, metric).words() for metric in _METRICS]
         rows.append([label, str(len(results.seeds(name))), *estimates])
     lines = _aligned(rows)
@@ -90,13 +97,13 @@ def _contrast_lines(results: Results) -> list[str]:
     shown = [contrast for contrast in results.contrasts if contrast.metric == results.primary]
     rows = [[f"difference in {metric_name(results.primary)}", "", "[95 % interval]", "p, Holm", ""]]
     rows += [_contrast_row(contrast) for contrast in shown]
-    return _aligned(rows)
+    return [*_aligned(rows), *textwrap.wrap(shared_words(results).strip(), _WIDTH)]
 
 
 def _contrast_row(contrast: Contrast) -> list[str]:
     interval = f"[{signed(contrast.low)}, {signed(contrast.high)}]" if contrast.low is not None else UNDEFINED
     return [
-        f"{contrast.a} - {contrast.b}",
+        f"{contrast.a} - {contrast.b}{dagger_on(contrast)}",
         signed(contrast.difference),
         interval,
         p_value(contrast.p_adjusted),

@@ -12,6 +12,7 @@ from chestxpert.errors import RunError, UsageError
 from chestxpert.evaluation.ensemble import Average
 from chestxpert.evaluation.recipe_results import RunResult
 from chestxpert.study.ensemble import ENSEMBLES, Member, make_ensemble
+from chestxpert.study.external import EXTERNAL
 from chestxpert.study.plan import read_plan
 from chestxpert.study.stored import measured_on, read_cohort, read_runs
 from chestxpert.training.folder import COST
@@ -48,11 +49,14 @@ def ensemble_study(
         raise UsageError(f"{study} has {wrong}. Its recipes: {', '.join(runs)}.")
     members = [Member(recipe, run.seed, run) for recipe in recipes or runs for run in runs[recipe]]
     if len(members) < 2:
-        raise UsageError(f"An ensemble has at least two members, but there is one run of {members[0].recipe}.")
+        there = f"one run of {members[0].recipe}" if members else "none that was trained"
+        raise UsageError(f"An ensemble has at least two members, but there is {there}.")
     name = name or f"{recipes[0] if len(recipes) == 1 else 'ensemble'}-x{len(members)}"
     safe = all(sign.isalnum() or sign in "-_." for sign in name) and name[0] != "."
-    if not safe or name in runs:
-        raise UsageError(f"An ensemble's name is letters, digits, '-', '_' and '.', and no recipe's; got '{name}'.")
+    if not safe or name in runs or (study / EXTERNAL / name).exists():
+        raise UsageError(
+            f"An ensemble's name is letters, digits, '-', '_' and '.', and no recipe's or other tool's; got '{name}'."
+        )
     out, cohort = study / ENSEMBLES / name, read_cohort(study, plan)
     make_ensemble(members, cohort, measured_on(plan, cohort), out, average)
     return out

@@ -11,7 +11,7 @@ import yaml
 
 from chestxpert.cohort.table import Cohort
 from chestxpert.cohort.tree import cohort_taxonomy
-from chestxpert.errors import RunError
+from chestxpert.errors import RunError, UsageError
 from chestxpert.evaluation.bootstrap import DRAWS
 from chestxpert.evaluation.comparison import RunResult, compare_runs
 from chestxpert.evaluation.partitions import DEFAULT, partitions
@@ -22,6 +22,7 @@ from chestxpert.files import write_json, write_text
 from chestxpert.progress import SILENT, Progress
 from chestxpert.recipe import Posthoc, Recipe, parse_recipe
 from chestxpert.study.ensemble import read_ensembles
+from chestxpert.study.external import external_names, read_externals
 from chestxpert.study.other_labels import stored_other_labels
 from chestxpert.study.plan import COHORT, COMPARISON, PLAN, read_plan, run_folder
 from chestxpert.taxonomy import Taxonomy
@@ -62,7 +63,8 @@ def write_comparison(
 ) -> dict[str, Any]:
     """Compare the stored predictions of a study and write its `comparison.json`; returns what it holds.
 
-    Beside the recipes stand the study's ensembles, and all of these once more with each post-hoc correction.
+    Beside the recipes stand the study's ensembles, and all of these once more with each post-hoc correction; and what
+    other tools predicted, as it is.
 
     Parameters
     ----------
@@ -82,12 +84,14 @@ def write_comparison(
     plan = read_plan(study)
     cohort = read_cohort(study, plan)
     lines = {**read_runs(study), **read_ensembles(study)}
+    if posthoc and not lines:
+        raise UsageError(f"{study} has no recipes, and corrections are not applied to what other tools predicted.")
     chosen = [Posthoc.parse(name) for name in plan.get("posthoc", [])] if posthoc is None else list(posthoc)
     # Studies of versions that had one rule alone did not store it.
     rule = ThresholdRule.parse(threshold or plan.get("threshold", str(F1)))
     columns = tuple(subgroups or plan.get("subgroups", DEFAULT))
     partitions(cohort, cohort.rows("test"), columns)  # raises for what there is not, before the long part
-    lines = with_posthoc(lines, cohort, chosen)
+    lines = with_posthoc(lines, cohort, chosen) | read_externals(study, plan)
     progress.note(f"comparing on {draws} bootstrap draws over patients")
     comparison = compare_runs(
         lines,
@@ -107,19 +111,22 @@ def write_comparison(
 
 
 def stored_comparison(study: Path) -> dict[str, Any]:
-    """The comparison of a study as it stands, if it is one of the recipes and seeds that the study has.
+    """The comparison of a study as it stands, if it is one of the recipes, seeds and other tools that the study has.
 
     Raises
     ------
     RunError
-        If there is none, or the study's recipes or seeds are others by now.
+        If there is none, or the study's recipes, seeds or other tools are others by now.
     """
     plan = read_plan(study)
     try:
         comparison: dict[str, Any] = json.loads((study / COMPARISON).read_text(encoding="utf-8"))
         compared = {
-            name: list(values["seeds"]) for name, values in comparison["recipes"].items() if "derived" not in values
+            name: list(values["seeds"])
+            for name, values in comparison["recipes"].items()
+            if "derived" not in values and "external" not in values
         }
+        others = [name for name, values in comparison["recipes"].items() if "external" in values]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{study / COMPARISON} cannot be read ({error}). Leave --redraw out to compare the stored predictions."
@@ -128,6 +135,12 @@ def stored_comparison(study: Path) -> dict[str, Any]:
         raise RunError(
             f"{study / COMPARISON} compares {_runs_words(compared)}, but study.yaml names {', '.join(plan['recipes'])} "
             f"with the seeds {', '.join(map(str, plan['seeds']))}. Leave --redraw out to compare what is there now."
+        )
+    there = external_names(study, plan)
+    if others != there:
+        raise RunError(
+            f"{study / COMPARISON} has other tools' predictions called {', '.join(others) or 'nothing'}, but the study "
+            f"{', '.join(there) or 'none'}. Leave --redraw out to compare what is there now."
         )
     return comparison
 

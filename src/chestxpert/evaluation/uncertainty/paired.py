@@ -129,6 +129,10 @@ def _over_seeds(first: RecipeValues, second: RecipeValues, metric: str, differen
     """Interval for other patients and other seeds: the paired variance over patients, each recipe's over seeds."""
     if metric not in first.seeds or metric not in second.seeds:
         return math.nan, math.nan
-    paired = float(np.nanvar(first.draws[metric] - second.draws[metric], ddof=1))
+    differences = first.draws[metric] - second.draws[metric]
+    defined = differences[~np.isnan(differences)]
+    if len(defined) < 2:
+        return math.nan, math.nan
+    paired = float(defined.var(ddof=1))
     parts = [replace(first.seeds[metric], patients=paired), replace(second.seeds[metric], patients=0.0)]
     return combined_interval(difference, parts, first.patients)

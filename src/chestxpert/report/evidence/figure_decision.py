@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from markupsafe import Markup
 
 from chestxpert.report.evidence.stored import detailed, numbers, part
-from chestxpert.report.figure import SIDES, Figure, Key, Table
+from chestxpert.report.figure import Figure, Key, Table, side_key
 from chestxpert.report.results import Results, finding_name
 from chestxpert.report.scales import UNDEFINED, domain, percent, signed, tick_text
 from chestxpert.report.small_plot import UnitPlot
@@ -40,7 +39,7 @@ def decision_figure(results: Results, labels: Sequence[str]) -> Figure | None:
         picture=Markup("").join(_plot(results, stored, label, names, at) for label in labels),
         tables=[_table(stored, name, labels, at) for name in names],
         keys=[
-            *(replace(SIDES[results.hierarchical(name)], words=name) for name in names),
+            *(side_key(results.side(name), name) for name in names),
             Key("reference", "dash", "acting on all"),
         ],
         grid=True,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from chestxpert.report.canvas import Canvas
 from chestxpert.report.evidence.stored import GROUP_WORDS, number, part
-from chestxpert.report.figure import SIDES, Figure, Key, Table, two_widths
+from chestxpert.report.figure import Figure, Key, Table, side_keys, two_widths
 from chestxpert.report.figure_findings import METRIC_WORDS
 from chestxpert.report.results import Estimate, Results, finding_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
@@ -19,7 +19,7 @@ def groups_figure(results: Results) -> Figure | None:
     """Mean average precision of each frequency group, a row a recipe; None where the comparison has no groups."""
     groups = part(results.comparison, "groups")
     members = {group: list(names) for group, names in part(groups, "findings").items() if names}
-    names = [name for name in results.recipes if name in part(groups, "recipes")]
+    names = [name for name in results.members if name in part(groups, "recipes")]
     if not members or not names:
         return None
     rows = [Row(name, results.side(name), strong=name in results.best) for name in names]
@@ -32,14 +32,16 @@ def groups_figure(results: Results) -> Figure | None:
         caption=(
             f"{_members_words(results)} Marks are the mean average precision over a group's findings on test, with "
             "95 % intervals over patients. The upright line is what guessing reaches, the mean share of positives: "
-            "a group's height says how frequent it is, so compare within a panel. Tinted rows are the best of each "
-            "side, chosen on validation."
+            "a group's height says how frequent it is, so compare within a panel."
+            + (" Tinted rows are the best of each side, chosen on validation." if results.best else "")
         ),
         picture=two_widths(lambda frame: draw_rows(rows, panels, frame), _spoken(results, members, names), 26),
         tables=[_table(results, members, names, metric) for metric in METRIC_WORDS],
-        keys=[*(SIDES[side] for side in (0, 1) if any(results.hierarchical(n) == bool(side) for n in names)),
-              Key("guess", "bar", "guessing")],
-    )  # fmt: skip
+        keys=[
+            *(key for key in side_keys(results) if any(key.kind == results.side(name) for name in names)),
+            Key("guess", "bar", "guessing"),
+        ],
+    )
 
 
 def _members_words(results: Results) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
 from chestxpert.report.evidence.stored import detailed, number, numbers, part
-from chestxpert.report.figure import SIDES, Figure, Key, Table
+from chestxpert.report.figure import Figure, Key, Table, side_key
 from chestxpert.report.results import Estimate, Results, finding_name
 from chestxpert.report.scales import UNDEFINED, decimal, domain, grouped, tick_text
 from chestxpert.report.small_plot import UnitPlot
@@ -76,7 +76,7 @@ def _shown(results: Results, reliability: Mapping[str, Any]) -> list[_Shown]:
 def _key(line: _Shown) -> Key:
     if line.after:
         return Key(line.side, "dash", line.name)
-    return replace(SIDES[line.hierarchical], words=line.name)
+    return side_key(line.side, line.name)
 
 
 def _plot(results: Results, label: str, shown: Sequence[_Shown]) -> Markup:
@@ -137,7 +137,7 @@ def _draw(plot: UnitPlot, line: _Shown, bins: Sequence[Bin], title: str) -> None
 
 
 def _note(results: Results, label: str) -> str:
-    entry = part(results.recipe(results.recipes[0]), "per_label", label)
+    entry = part(results.recipe(results.members[0]), "per_label", label)
     count = number(entry, "n_positive")
     return "" if count is None else f"{grouped(count)} test images"
 

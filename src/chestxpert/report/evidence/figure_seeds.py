@@ -16,7 +16,7 @@ _TABLE = ("macro_ap", "macro_auroc", "macro_f1")
 
 def seeds_figure(results: Results) -> Figure | None:
     """Both intervals of every recipe on the primary metric; None where no recipe has several seeds."""
-    names = [name for name in results.recipes if _over_seeds(results, name, results.primary).low is not None]
+    names = [name for name in results.members if _over_seeds(results, name, results.primary).low is not None]
     if not names:
         return None
     rows = [Row(name, results.side(name), strong=name in results.best) for name in names]

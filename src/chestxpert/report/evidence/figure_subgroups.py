@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from chestxpert.report.canvas import Canvas
 from chestxpert.report.evidence.stored import detailed, number, part
-from chestxpert.report.figure import SIDES, Figure, Key, Table, two_widths
+from chestxpert.report.external import whom
+from chestxpert.report.figure import Figure, Key, Table, side_key, two_widths
 from chestxpert.report.results import Estimate, Results, finding_name
 from chestxpert.report.rows import Mark, Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import Scale, decimal, domain, grouped, signed
@@ -55,29 +56,31 @@ def subgroups_figure(results: Results, findings: Sequence[str]) -> Figure | None
     return Figure(
         anchor="fig-subgroups",
         title="Who it works for",
-        caption=_caption(stored, recipes, names),
+        caption=_caption(stored, recipes, names, whom(results)),
         picture=two_widths(
-            lambda frame: draw_rows(rows, panels, frame, note_title="test images"), _spoken(recipes, names, places), 28
+            lambda frame: draw_rows(rows, panels, frame, note_title="test images"),
+            _spoken(recipes, names, places),
+            max(28, 6 + 11 * len(names)),
         ),
         tables=[
             *(_table(recipes, name, places) for name in names),
             *(_gaps_table(recipes, name, findings) for name in names),
         ],
         keys=[
-            *(replace(SIDES[results.hierarchical(name)], words=name) for name in names),
+            *(side_key(results.side(name), name) for name in names),
             Key("muted", "ring", "the group that others are held against"),
         ],
     )
 
 
-def _caption(stored: Mapping[str, Any], recipes: Mapping[str, Any], names: Sequence[str]) -> str:
+def _caption(stored: Mapping[str, Any], recipes: Mapping[str, Any], names: Sequence[str], whom: str) -> str:
     fewest = number(stored, "fewest_patients")
     unknown = [
         f"{by} of {grouped(number(own, 'unknown') or 0)}" for by, own in part(recipes, names[0]).items()
         if number(own, "unknown")
     ]  # fmt: skip
     return (
-        "Test images by group, the best recipe of each side, at the thresholds of all images: nobody has one of "
+        f"Test images by group, {whom}, at the thresholds of all images: nobody has one of "
         "their own. Left, the mean AUROC over those findings that every group of the block can measure, so compare "
         "within a block. Right, equal opportunity: of patients who have a finding, how many more or fewer are found "
         "than in the largest group (hollow). Lines are 95 % intervals over patients, not corrected for their number: "

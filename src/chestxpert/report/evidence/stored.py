@@ -32,5 +32,5 @@ def numbers(values: object) -> list[float | None]:
 
 
 def detailed(results: Results, values: Mapping[str, Any]) -> list[str]:
-    """The best of each side, as far as `values` has something on them."""
-    return [name for name in results.best if name in values]
+    """The best of each side and what other tools predicted, as far as `values` has something on them."""
+    return [name for name in results.drawn if values.get(name)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chestxpert.report.evidence.stored import detailed, number, part
+from chestxpert.report.external import half_words
 from chestxpert.report.figure import Table
 from chestxpert.report.results import Estimate, Results, finding_name
 from chestxpert.report.scales import decimal, grouped, percent
@@ -123,7 +124,7 @@ def threshold_words(results: Results) -> str:
     sentence = rule_sentence(results)
     if not sentence:
         return ""
-    return sentence + (
+    return sentence + half_words(results) + (
         f" Partial AUROC is the area up to a false-positive rate of {percent(fpr, 0)}, scaled so that .5 says nothing "
         "and 1 is perfect." if fpr is not None else ""
     )  # fmt: skip

@@ -10,13 +10,15 @@ from chestxpert.report.results import Contrast, Results
 
 
 def _who(results: Results, name: str) -> Record:
+    if name in results.externals:
+        return {"recipe": name, "side": "external", "kind": "external"}
     side = "hierarchical" if results.hierarchical(name) else "flat"
     return {"recipe": name, "side": side, "kind": part(results.recipe(name), "derived").get("kind", "trained")}
 
 
 def recipes(results: Results) -> Iterator[Record]:
     """Every metric over all findings of every line, on test, and the same on validation."""
-    for name in results.lines:
+    for name in results.everything:
         stored = results.recipe(name)
         validation = part(stored, "validation")
         for row in estimates(stored.get("metrics"), **_who(results, name)):
@@ -24,7 +26,7 @@ def recipes(results: Results) -> Iterator[Record]:
 
 
 def contrasts(results: Results) -> Iterator[Record]:
-    """Every difference of two trained recipes, with all its intervals and tests."""
+    """Every difference of two recipes, or of another tool and the baseline, with all its intervals and tests."""
     yield from map(_contrast, results.contrasts)
 
 
@@ -39,7 +41,7 @@ def _contrast(contrast: Contrast) -> Record:
 
 def seeds(results: Results) -> Iterator[Record]:
     """Every metric of every single seed."""
-    for name in results.lines:
+    for name in results.everything:
         numbers = results.seeds(name)
         for metric, stored in part(results.recipe(name), "metrics").items():
             values = part(stored).get("per_seed") or ()
@@ -50,7 +52,7 @@ def seeds(results: Results) -> Iterator[Record]:
 
 def derived(results: Results) -> Iterator[Record]:
     """What was done to each run of a derived line: constants of its corrections, an answer of the network a row."""
-    for name in results.lines:
+    for name in results.everything:
         own = part(results.recipe(name), "derived")
         for run, done in enumerate(own.get("runs", ())):
             for answer, constants in part(done, "answers").items():
@@ -60,7 +62,7 @@ def derived(results: Results) -> Iterator[Record]:
 
 def findings(results: Results) -> Iterator[Record]:
     """Every metric of every finding."""
-    for name in results.lines:
+    for name in results.everything:
         yield from _findings(results.recipe(name), recipe=name)
 
 
@@ -93,7 +95,7 @@ def groups(results: Results) -> Iterator[Record]:
 
 def levels(results: Results) -> Iterator[Record]:
     """Means of each level of the tree (`node` is empty), each inner node, and hierarchical metrics of a level."""
-    for name in results.recipes:
+    for name in results.members:
         stored = part(results.recipe(name), "levels")
         for level, values in part(stored, "means").items():
             yield from estimates(values, recipe=name, level=level, node="", n_nodes=values.get("n_nodes"))
@@ -112,6 +114,7 @@ def floor(results: Results) -> Iterator[Record]:
     yield from _findings(stored, quantity="floor", recipe="")
     for name, values in part(stored, "above").items():
         yield from estimates(values, quantity="above", recipe=name, finding="")
+        yield from _findings(values, quantity="above", recipe=name)
 
 
 def costs(results: Results) -> Iterator[Record]:

@@ -11,7 +11,7 @@ from chestxpert.report.results import Results
 
 def tree(results: Results) -> Iterator[Record]:
     """What became of the test cases of each finding: found, or lost at which decision; images, means over seeds."""
-    for name in results.recipes:
+    for name in results.members:
         for finding, values in part(results.recipe(name), "tree", "findings").items():
             keys = {"recipe": name, "finding": finding, "n": values.get("n")}
             yield {**keys, "fate": "found", "decision": "", "images": values.get("found")}

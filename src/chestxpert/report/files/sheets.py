@@ -119,7 +119,7 @@ def _has_jackknife(results: Results) -> bool:
     """Whether the comparison says so; an older one has percentiles alone."""
     return any(
         part(results.recipe(name), "metrics", metric).get("interval") == "jackknife"
-        for name in results.recipes
+        for name in results.members
         for metric in part(results.recipe(name), "metrics")
     )
 

@@ -82,7 +82,7 @@ def confident_errors(study: StudyFolder, name: str, findings: Sequence[str]) -> 
     """
     cohort = study.cohort
     rows = cohort.rows("test")
-    runs = [run.predictions.align(cohort, "test")[0] for run in study.runs[name].values()]
+    runs = [run.align(cohort, "test")[0] for run in study.predictions(name)]
     probs = np.mean(runs, axis=0)
     view = _View(cohort, rows, cohort.labels(rows), cohort.known(rows), np.asarray(probs, dtype=np.float64))
     each = min(EACH, max(1, MOST // (2 * max(1, len(findings)))))

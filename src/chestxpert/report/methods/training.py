@@ -56,6 +56,8 @@ def _weights(source: str) -> str:
 
 def training_words(recorded: Recorded, cited: Cited) -> str:
     """What all recipes share, then each recipe's own way with imbalance."""
+    if not recorded.recipes:
+        return ""
     optimizer = part({"own": recorded.agreed("optimizer")}, "own")
     seeds = max((len(recorded.study.results.seeds(name)) for name in recorded.recipes), default=0)
     words = [f"Networks were trained with AdamW {cited('loshchilov2019decoupled')}"]

@@ -13,6 +13,7 @@ from typing import Any
 
 from chestxpert.recipe import POSTHOC
 from chestxpert.report.evidence.stored import number, part
+from chestxpert.report.external import half_words, methods_words
 from chestxpert.report.methods.bibliography import Cited, bibtex
 from chestxpert.report.methods.recorded import Recorded
 from chestxpert.report.methods.training import model_words, training_words
@@ -47,12 +48,18 @@ def methods_section(study: StudyFolder) -> Methods:
         ("Preprocessing", preprocessing_words(study, recorded)),
         ("Model", model_words(recorded, cited)),
         ("Training", training_words(recorded, cited)),
+        ("Other tools", methods_words(study.results)),
         ("Thresholds and calibration", _thresholds(study, cited)),
         ("Statistics", _statistics(study, cited)),
         ("Software", _software(study, recorded)),
     ]
-    version = recorded.environment("chestxpert") or "unknown"
+    version = _version(study, recorded) or "unknown"
     return Methods([(heading, words) for heading, words in found if words], bibtex(cited.keys, version))
+
+
+def _version(study: StudyFolder, recorded: Recorded) -> str:
+    """Of the runs; a study without any says which version measured."""
+    return recorded.environment("chestxpert") or str(study.settings.get("chestxpert") or "")
 
 
 def _data(study: StudyFolder, cited: Cited) -> str:
@@ -88,10 +95,14 @@ def partition_words(study: StudyFolder) -> str:
         "official": " Test images are those of the data set's official split.",
         "random": " The split was drawn at random.",
     }.get(str(asked.get("split")), "")
+    chosen = (
+        "Epochs, thresholds and the best recipe of each side were chosen on validation images"
+        if study.results.recipes
+        else "Thresholds were chosen on validation images, where there were predictions of them"
+    )
     return (
-        f"Images were divided into {and_words(sizes)}, with no patient in two of them.{split} Epochs, thresholds "
-        "and the best recipe of each side were chosen on validation images, and test images were used for the final "
-        "measures."
+        f"Images were divided into {and_words(sizes)}, with no patient in two of them.{split} {chosen}, and test "
+        "images were used for the final measures."
     )
 
 
@@ -114,7 +125,8 @@ def _thresholds(study: StudyFolder, cited: Cited) -> str:
     sentence = operating.get("sentence")
     rule = cited(*_RULES.get(str(operating.get("rule")), ()))
     chosen = f": {sentence}{f' {rule}' if rule else ''}" if sentence else ""
-    words = f"A threshold for each label and run was chosen on validation images{chosen}."
+    half = half_words(study.results)
+    words = f"A threshold for each label and run was chosen on validation images{chosen}.{half}"
     derived = _derived(study, cited)
     return f"{words} {derived}" if derived else words
 
@@ -199,7 +211,7 @@ def _software(study: StudyFolder, recorded: Recorded) -> str:
     machine = [word for word in (recorded.environment("processor"), recorded.environment("device")) if word]
     number_format = recorded.environment("dtype")
     return (
-        f"ChestXpert {recorded.environment('chestxpert') or 'of unknown version'}"
+        f"ChestXpert {_version(study, recorded) or 'of unknown version'}"
         + (f" on Python {python}" if (python := recorded.environment("python")) else "")
         + (f", with {and_words(packages)}" if packages else "")
         + (f"; computed on {', '.join(machine)}" if machine else "")
@@ -207,5 +219,10 @@ def _software(study: StudyFolder, recorded: Recorded) -> str:
         + f". Cohort fingerprint {study.cohort.fingerprint}"
         + (f", pixels {pixels}" if (pixels := recorded.environment("start", "pixels_fingerprint")) else "")
         + (f", weights {weights}" if (weights := recorded.environment("backbone", "weights_fingerprint")) else "")
-        + f". The study has {times(len(study.results.recipes), 'recipe')}; each is given in full with its report."
+        + "."
+        + (
+            f" The study has {times(len(study.results.recipes), 'recipe')}; each is given in full with its report."
+            if study.results.recipes
+            else ""
+        )
     )
