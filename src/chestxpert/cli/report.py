@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chestxpert.cli.options import add_draws, add_margin, add_measuring, add_posthoc
+from chestxpert.cli.options import add_draws, add_margin, add_measuring, add_no_images, add_posthoc
 from chestxpert.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def add_to(commands: Commands) -> None:
     add_draws(parser)
     add_margin(parser, "the study's own, if it has one")
     add_posthoc(parser, "those the study shows")
-    parser.add_argument("--no-images", action="store_true", help="leave pictures out of the gallery of errors")
+    add_no_images(parser)
     parser.set_defaults(run=run, parser=parser)
 
 
