@@ -18,7 +18,7 @@ COMMANDS = {
     "compare": ["--data", "d", "--out", "study", "--recipes", "flat-basic"],
     "report": ["study"],
     "ensemble": ["study"],
-    "agree": ["study", "labels.csv"],
+    "agree": ["study", "labels.csv", "--image-column", "image", "--label-columns", "Edema"],
 }
 
 
