@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from chestxpert.report.canvas import Canvas
 from chestxpert.report.figure import SIDES, Figure, Key, Table, two_widths
 from chestxpert.report.results import METRICS, Results, metric_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain
+from chestxpert.report.shortcut import NAME, floor_at, floor_keys, floor_lines, stored_floor
 
 _FLOOR = (
-    " The dotted line is the shortcut floor: what a logistic regression on view, age and sex reaches without a look at "
-    "any image. Only what lies above it speaks of images."
+    " The dotted line is the shortcut floor: what a logistic regression on the table of patients reaches without a "
+    "look at any image (beneath, on what). Only what lies above it speaks of images."
 )
 
 
@@ -33,9 +34,7 @@ def recipes_figure(results: Results) -> Figure:
     keys = [*SIDES, Key("reference", "dash", f"mean of {results.baseline}")]
     if any(results.per_seed(name, metrics[0]) for name in names):
         keys.insert(2, Key("muted", "ring", "one seed"))
-    floors = any(results.floor(metric) is not None for metric in metrics)
-    if floors:
-        keys.append(Key("floor", "bar", "view, age and sex alone"))
+    floor = floor_keys(*(results.floor(metric) for metric in metrics))
     return Figure(
         anchor="fig-recipes",
         title="Flat against hierarchical",
@@ -44,11 +43,11 @@ def recipes_figure(results: Results) -> Figure:
             "patients. Further right is better. Intervals of two recipes may overlap although "
             "their difference is clear, since both are measured on the same patients: for differences, read the "
             "next figure. Tinted rows are the best flat and the best hierarchical recipe, chosen on validation."
-            + (_FLOOR if floors else "")
+            + (_FLOOR if floor else "")
         ),
         picture=two_widths(lambda frame: draw_rows(rows, panels, frame), name, 30),
-        tables=[metrics_table(results)],
-        keys=keys,
+        tables=[metrics_table(results), *_single_seeds(results, metrics)],
+        keys=[*keys, *floor],
     )
 
 
@@ -97,14 +96,26 @@ def metric_panel(
 
     reference = results.metric(results.baseline, metric).mean if results.baseline in names else None
     title = metric_name(metric).removesuffix(" (less is better)")  # a panel is narrow; captions say so
-    lines = [] if floor is None else [(floor, "floor")]
-    return Panel(title, low, high, mark, reference=reference, room=36, lines=lines)
+    return Panel(title, low, high, mark, reference=reference, room=36, lines=floor_lines(floor))
 
 
-def metrics_table(results: Results) -> Table:
-    """Every metric of every recipe, and of what was made of it, with its interval."""
-    known = [m for m in METRICS if any(results.metric(name, m).mean is not None for name in results.lines)]
+def _single_seeds(results: Results, metrics: Sequence[str]) -> list[Table]:
+    """What each seed reached, in the order of the seeds; none where every recipe has but one."""
+    rows = [
+        [name, *(", ".join(map(decimal, results.per_seed(name, metric))) for metric in metrics)]
+        for name in results.recipes
+        if results.per_seed(name, metrics[0])
+    ]
+    head = ["recipe", *map(metric_name, metrics)]
+    return [Table(head, rows, note="Single seeds")] if rows else []
+
+
+def metrics_table(results: Results, metrics: Iterable[str] = METRICS) -> Table:
+    """Metrics of every recipe, of what was made of it, and of the floor, with its interval."""
+    known = [m for m in metrics if any(results.metric(name, m).mean is not None for name in results.lines)]
     rows = [
         [name, results.runs_words(name), *(results.metric(name, m).words() for m in known)] for name in results.lines
     ]
+    if stored_floor(results):
+        rows.append([NAME, "", *(floor_at(results, "metrics", m).words() for m in known)])
     return Table(["recipe", "runs", *(metric_name(m) for m in known)], rows, words=2)
