@@ -120,13 +120,14 @@ def _table(results: Results, names: Sequence[str], metric: str) -> Table:
             name, str(len(results.seeds(name))), decimal(results.metric(name, metric).mean),
             _range(results.metric(name, metric)), _range(Estimate(wide.mean, number(bca, "low"), number(bca, "high"))),
             _range(wide), decimal(number(entry, "sd_patients"), 4), decimal(number(entry, "sd_seeds"), 4),
+            ", ".join(map(decimal, results.per_seed(name, metric))),
         ])  # fmt: skip
     floor = floor_at(results, "metrics", metric)
     if floor.mean is not None:
-        rows.append([NAME, "", decimal(floor.mean), _range(floor), *[""] * 4])
+        rows.append([NAME, "", decimal(floor.mean), _range(floor), *[""] * 5])
     head = [
         "recipe", "seeds", "mean", "over patients", "the same, BCa", "over patients and seeds", "SD over patients",
-        "SD between seeds",
+        "SD between seeds", "single seeds",
     ]  # fmt: skip
     return Table(head, rows, note=metric_name(metric))
 

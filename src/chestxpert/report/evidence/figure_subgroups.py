@@ -160,12 +160,20 @@ def _mark(
             if estimate.mean is None:
                 continue
             with canvas.about(name):
-                _one(canvas, scale, middle, estimate, (name, side, results.hierarchical(name)))
+                words = _signed_words if read is _gap else Estimate.words
+                _one(canvas, scale, middle, estimate, (name, side, results.hierarchical(name)), words)
 
     return mark
 
 
-def _one(canvas: Canvas, scale: Scale, y: float, estimate: Estimate, whose: tuple[str, str, bool]) -> None:
+def _one(
+    canvas: Canvas,
+    scale: Scale,
+    y: float,
+    estimate: Estimate,
+    whose: tuple[str, str, bool],
+    words: Callable[[Estimate], str],
+) -> None:
     name, side, hierarchical = whose
     if estimate.mean is None:
         return
@@ -174,7 +182,7 @@ def _one(canvas: Canvas, scale: Scale, y: float, estimate: Estimate, whose: tupl
     if reference:
         canvas.circle(scale(0.0), y, 2.4, f"ring {side}", tip=f"{name}: the largest group")
         return
-    canvas.marker(scale(estimate.mean), y, hierarchical, f"dot {side}", size=3.4, tip=f"{name}: {estimate.words()}")
+    canvas.marker(scale(estimate.mean), y, hierarchical, f"dot {side}", size=3.4, tip=f"{name}: {words(estimate)}")
 
 
 def _floor(results: Results, place: _Place, metric: str = "auroc") -> Estimate:
