@@ -33,10 +33,11 @@ document.querySelectorAll("svg[role=img]").forEach(each => each.replaceChildren(
 document.querySelectorAll("tbody").forEach(each => [...each.rows].slice(2).forEach(row => row.remove()));
 """
 """Everything unfolded, but without the shapes of drawings, which are no content to a screen reader (their words are
-looked at by `LOW_CONTRAST`), and with two rows of each table, since the others are like them: axe takes minutes else."""
+looked at by `LOW_CONTRAST`), and with two rows of each table, since others are like them: axe takes minutes else."""
 LOW_CONTRAST = """
 const parts = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
-const light = colour => parts(colour).map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+const light = colour => parts(colour).map(v => linear(v / 255))
   .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
 const ground = light(getComputedStyle(document.body).backgroundColor);
 const found = new Map();

@@ -1,10 +1,11 @@
-"""The report without a pointer: everything is reached, seen and worked by keyboard alone, and nothing hides in a tip."""
+"""The report without a pointer: everything is reached, seen and worked by keyboard, and nothing hides in a tip."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ class TestByKeyboard:
             press(page, Keys.TAB)
             tag, seen, outlined = page.execute_script(FOCUS)
             assert tag != "BODY", f"the page ends after {place} of {expected} stops"
-            assert seen and outlined, focused(page)
+            assert [seen, outlined] == [True, True], focused(page)
 
     def test_numbers_unfold_and_are_sorted(self, page: webdriver.Chrome) -> None:
         page.execute_script("document.querySelector('#fig-recipes summary').focus()")
@@ -80,7 +81,7 @@ class TestByKeyboard:
         )
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+        assert all(after - before <= 1 for before, after in pairwise(levels))
 
     def test_every_drawing_leads_to_its_numbers(self, page: webdriver.Chrome) -> None:
         pairs = page.execute_script(
@@ -126,6 +127,7 @@ def test_no_number_is_told_to_a_pointer_alone(folder: str, request: pytest.Fixtu
     tips = Tips((request.getfixturevalue(folder) / "report.html").read_text(encoding="utf-8"))
     assert sum(map(len, tips.tips.values())) > 200
     for figure, told in tips.tips.items():
-        written = set(NUMBER.findall(tips.words[figure]))
-        hidden = {number for tip in told for number in NUMBER.findall(tip)} - written
-        assert not {number.rstrip(".") for number in hidden} - {number.rstrip(".") for number in written}, figure
+        written = {number.rstrip(".") for number in NUMBER.findall(tips.words[figure])}
+        hidden = {number.rstrip(".") for tip in told for number in NUMBER.findall(tip)} - written
+        # A square of the heat map has its share in whole per cent, and only its tip a decimal more.
+        assert not [number for number in hidden if f"{float(number):.0f}" not in written], figure

@@ -206,7 +206,7 @@ def _cell(
         return
     # The strength of the tint stops at 60 %: hardly any pair comes together more often.
     strength = f"{min(share / 0.6, 1.0):.2f}"
-    canvas.rect(x + 0.75, y + 0.75, width - 1.5, height - 1.5, f"cell {kind}", tip=f"{words}: {percent(share, 0)}",
+    canvas.rect(x + 0.75, y + 0.75, width - 1.5, height - 1.5, f"cell {kind}", tip=f"{words}: {percent(share)}",
                 fill_opacity=strength, rx="2")  # fmt: skip
     if not small or share >= 0.095:
         kind = "cell-text on" if share > 0.36 else "cell-text"
