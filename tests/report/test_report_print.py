@@ -73,6 +73,18 @@ def test_every_figure_stands_on_one_sheet_with_its_title(sheets: list[str]) -> N
         assert "test" in sheet
 
 
+def test_no_words_of_a_drawing_run_over_the_edge(browser: webdriver.Chrome, study_folder: Path) -> None:
+    """A drawing may overflow on a screen, but a browser cuts it off on paper."""
+    open_page(browser, study_folder / "report.html", 1280)
+    beyond = browser.execute_script(
+        """return [...document.querySelectorAll(".picture svg.wide")].flatMap(svg => {
+           const right = svg.getBoundingClientRect().right + 1;
+           return [...svg.querySelectorAll("text")].filter(word => word.getBoundingClientRect().right > right)
+             .map(word => word.textContent) })"""
+    )
+    assert beyond == []
+
+
 def test_the_screen_is_as_it_was_afterwards(browser: webdriver.Chrome, study_folder: Path) -> None:
     open_page(browser, study_folder / "report.html", 1280)
     browser.execute_script("dispatchEvent(new Event('beforeprint'))")
