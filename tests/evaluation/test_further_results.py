@@ -177,6 +177,15 @@ def test_the_floor_is_measured_as_a_recipe_is_and_held_against_the_best(comparis
     assert set(floor["per_label"]) == set(NIH15.labels)
     # Nothing in this made-up table is of use.
     assert floor["metrics"]["macro_auroc"]["mean"] == pytest.approx(0.5, abs=0.08)
+    assert floor["levels"]["means"].keys() == comparison["recipes"]["tree"]["levels"]["means"].keys()
+    # The means are over the findings that a recipe's are over, which are those that the group can measure.
+    for by, own in comparison["subgroups"]["recipes"]["tree"].items():
+        assert floor["subgroups"][by]["groups"].keys() == own["groups"].keys()
+        for group, entry in own["groups"].items():
+            there = floor["subgroups"][by]["groups"][group]["macro"]["auroc"]
+            assert (there["n_defined"], there["n_undefined"]) == tuple(
+                entry["macro"]["auroc"][key] for key in ("n_defined", "n_undefined")
+            )
     above = floor["above"]["flat-better"]["macro_auroc"]
     best = comparison["recipes"]["flat-better"]["metrics"]["macro_auroc"]
     assert above["mean"] == pytest.approx(best["mean"] - floor["metrics"]["macro_auroc"]["mean"])

@@ -64,7 +64,7 @@ def test_every_line_stands_below_what_it_was_made_of(results: Results) -> None:
         "2", "2", "4 in one", "4 in one",
     ]  # fmt: skip
     assert not results.hierarchical("all")
-    assert [row[0] for row in metrics_table(results).rows] == results.lines
+    assert [row[0] for row in metrics_table(results).rows] == [*results.lines, "shortcut floor"]
 
 
 def test_figures_of_recipes_are_of_recipes_alone(results: Results) -> None:
@@ -84,6 +84,7 @@ def test_the_figure_of_lines_has_a_mark_for_each_on_each_metric(results: Results
     assert wide.count('class="dot ') == 9 * 4
     assert wide.count(">+platt<") == 3
     told = {table.note: table for table in figure.tables}
+    assert [row[0] for row in told.pop("").rows] == [*results.lines, "shortcut floor"]
     assert list(told) == [
         "flat-basic+em: prevalence",
         "hierarchical-shared+em: prevalence; of a node, among the images where its parent holds",

@@ -127,14 +127,16 @@ def test_the_best_on_validation_is_drawn_and_every_pair_has_its_table(study: Stu
     assert figure is not None
     best = study.results.best
     assert figure.title == f"Case by case: {best[1]} against {best[0]}"
-    assert len(figure.tables) == 2 * len(Diagnosis(study.results).against)
-    for table in figure.tables:
+    drawn, *counts = figure.tables
+    assert [row[0] for row in drawn.rows][:2] == ["mean of findings", "Atelectasis"]
+    assert len(counts) == 2 * len(Diagnosis(study.results).against)
+    for table in counts:
         assert [row[0].replace(" ", "_") for row in table.rows] == [name.replace(" ", "_") for name in NIH15.findings]
         assert {len(row) for row in table.rows} == {len(table.head)}
         for row in table.rows:
             cells = [float(cell.replace("\N{NARROW NO-BREAK SPACE}", "")) for cell in row[1:8] if cell]
             assert sum(cells[1:]) == pytest.approx(cells[0], abs=0.3)  # each cell is rounded to a tenth
-    majority = next(row for row in figure.tables[0].rows if row[0] == "Mass")
+    majority = next(row for row in counts[0].rows if row[0] == "Mass")
     assert majority[6] == ""  # Mass is never asked for at C
 
 
@@ -169,7 +171,8 @@ def test_tables_of_perfect_decisions_have_every_finding(study: StudyFolder) -> N
     figure = perfect_figure(study.results, TREE, NIH15.findings, BOTH)
     assert figure is not None
     macro, *findings = figure.tables
-    assert [row[1] for row in macro.rows] == ["as it is", "A perfect", "B perfect", "C perfect"] * 2
+    assert [row[1] for row in macro.rows] == [*["as it is", "A perfect", "B perfect", "C perfect"] * 2, ""]
+    assert macro.rows[-1][0] == "shortcut floor"
     assert len(findings) == 2
     for table in findings:
         assert len(table.rows) == 14
@@ -246,7 +249,8 @@ def test_a_finding_without_cases_is_not_defined(study: StudyFolder) -> None:
     figure = cases_figure(results, TREE, NIH15.findings, BOTH)
     assert [node.text for node in wide(figure).iter("text")].count("not defined: no cases") == 1
     assert figure is not None
-    row = next(row for row in figure.tables[0].rows if row[0] == "Hernia")
+    drawn, row = (next(row for row in table.rows if row[0] == "Hernia") for table in figure.tables[:2])
+    assert set(drawn[1:]) == {"not defined"}
     assert row.count("not defined") == 2
     other = perfect_figure(results, TREE, NIH15.findings, BOTH)
     assert other is not None

@@ -81,3 +81,21 @@ def test_typeset_changes_minus_signs_and_spaces_only() -> None:
     assert scales.typeset(sentence) == (
         "flat-basic differs by −0.024 (95\u00a0% interval −0.05 to +0.01, adjusted p\u00a0=\u00a00.8)"  # noqa: RUF001
     )
+
+
+@pytest.mark.parametrize("most", [60, 110, 200])
+def test_a_long_name_keeps_both_ends_and_fits(most: float) -> None:
+    name = "hierarchical-shared-loss.kind-asl-optimizer.lr-0.0001"
+    assert scales.shortened(name, 12, 1000) == name
+    short = scales.shortened(name, 12, most)
+    head, tail = short.split("\N{HORIZONTAL ELLIPSIS}")
+    assert name.startswith(head)
+    assert name.endswith(tail)
+    assert scales.text_width(short, 12) <= most
+
+
+def test_of_a_difference_the_longer_name_gives_way() -> None:
+    words = scales.shortened("hierarchical-shared-loss.kind-asl \N{MINUS SIGN} flat-basic", 12, 200)
+    assert words.startswith("hierarch")
+    assert words.endswith(" \N{MINUS SIGN} flat-basic")
+    assert scales.text_width(words, 12) <= 200

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chestxpert.cli.columns import add_columns, columns_of
-from chestxpert.cli.options import add_draws
+from chestxpert.cli.options import add_draws, add_no_images
 from chestxpert.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def add_to(commands: Commands) -> None:
     )  # fmt: skip
     add_columns(parser, patients="not needed, since patients are the study's own")
     add_draws(parser)
+    add_no_images(parser)
     # Images that a study does not have are strangers anyway, whatever their view.
     parser.set_defaults(run=run, parser=parser, lateral="keep")
 
@@ -72,5 +73,5 @@ def run(arguments: argparse.Namespace) -> str:
         f"{added.unclear:,} not clear, {added.refused:,} unusable"
     )
     comparison = write_comparison(arguments.study, draws=arguments.draws, progress=progress)
-    report = build_report(arguments.study)
+    report = build_report(arguments.study, images=not arguments.no_images)
     return f"{agreement_table(comparison['agreement'])}\n\nReport: {report}"

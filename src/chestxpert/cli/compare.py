@@ -7,7 +7,15 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chestxpert.cli.options import add_data, add_draws, add_margin, add_measuring, add_posthoc, add_training
+from chestxpert.cli.options import (
+    add_data,
+    add_draws,
+    add_margin,
+    add_measuring,
+    add_no_images,
+    add_posthoc,
+    add_training,
+)
 from chestxpert.cli.parser import Parser, whole
 
 if TYPE_CHECKING:
@@ -76,6 +84,7 @@ def add_to(commands: Commands) -> None:
     add_measuring(parser, stored=False)
     add_draws(parser)
     add_margin(parser, "no such test")
+    add_no_images(parser)
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -111,5 +120,5 @@ def run(arguments: argparse.Namespace) -> str:
         workers=arguments.workers,
         progress=progress,
     )
-    report = build_report(arguments.out)
+    report = build_report(arguments.out, images=not arguments.no_images)
     return f"{summary_text(comparison)}\n\nReport: {report}"

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chestxpert.cli.options import add_draws
+from chestxpert.cli.options import add_draws, add_no_images
 from chestxpert.cli.parser import Parser
 from chestxpert.errors import UsageError
 
@@ -49,6 +49,7 @@ def add_to(commands: Commands) -> None:
         help="what is averaged; ranks are no probabilities (default: %(default)s)",
     )  # fmt: skip
     add_draws(parser)
+    add_no_images(parser)
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -80,5 +81,5 @@ def _of_study(arguments: argparse.Namespace) -> str:
     (study,) = arguments.folders
     made = ensemble_study(study, arguments.recipes or (), name=arguments.name, average=arguments.average)
     comparison = write_comparison(study, draws=arguments.draws, progress=progress_on_stderr())
-    report = build_report(study)
+    report = build_report(study, images=not arguments.no_images)
     return f"{summary_text(comparison)}\n\nEnsemble: {made}\nReport: {report}"

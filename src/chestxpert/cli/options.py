@@ -77,6 +77,11 @@ def add_posthoc(parser: Parser, default: str) -> None:
     )  # fmt: skip
 
 
+def add_no_images(parser: Parser) -> None:
+    """A report without pictures of patients, for where its data set may not go."""
+    parser.add_argument("--no-images", action="store_true", help="leave pictures out of the report's gallery of errors")
+
+
 def add_workers(parser: Parser) -> None:
     """How many processes share the work."""
     parser.add_argument(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chestxpert.cli.options import DRAWS, add_draws, add_margin, add_measuring, add_posthoc
+from chestxpert.cli.options import DRAWS, add_draws, add_margin, add_measuring, add_no_images, add_posthoc
 from chestxpert.cli.parser import Parser, whole
 from chestxpert.errors import UsageError
 
@@ -41,7 +41,7 @@ def add_to(commands: Commands) -> None:
     add_draws(parser)
     add_margin(parser, "the study's own, if it has one")
     add_posthoc(parser, "those the study shows")
-    parser.add_argument("--no-images", action="store_true", help="leave pictures out of the gallery of errors")
+    add_no_images(parser)
     _add_files(parser)
     parser.set_defaults(run=run, parser=parser)
 

@@ -98,7 +98,7 @@ def further_results(study: Study, columns: Sequence[str] = DEFAULT, other: Cohor
         "operating": _operating(study, points, draws, scored),
         "calibration": _calibration(study, points, draws, scored),
         "subgroups": _subgroups(study, scored, columns),
-        "floor": _floor(study),
+        "floor": _floor(study, columns),
     }
     return result | ({} if other is None else {"agreement": _agreement(study, other)})
 
@@ -260,20 +260,22 @@ def _reliability(study: Study, name: str, run: Scored) -> dict[str, Any]:
 
 
 def _subgroups(study: Study, scored: Mapping[str, Sequence[Scored]], columns: Sequence[str]) -> dict[str, Any]:
-    parts = partitions(study.cohort, study.cohort.rows("test"), columns)
-    few = study.draws.first(FEWER)
-    findings = study.cohort.label_space.findings
     return {
-        "by": [part.name for part in parts],
+        "by": [part.name for part in partitions(study.cohort, study.cohort.rows("test"), columns)],
         "fewest_patients": FEWEST_PATIENTS,
-        "draws": len(few),
+        "draws": len(study.draws.first(FEWER)),
         "detailed": list(study.detailed),
-        "recipes": {name: describe_subgroups(runs, parts, few, findings) for name, runs in scored.items()},
+        "recipes": {name: _subgroups_of(runs, study, columns) for name, runs in scored.items()},
     }
 
 
-def _floor(study: Study) -> dict[str, Any] | None:
-    """The floor measured as a recipe is, and how far the detailed recipes are above it, each on what it predicts."""
+def _subgroups_of(runs: Sequence[Scored], study: Study, columns: Sequence[str]) -> dict[str, Any]:
+    parts = partitions(study.cohort, study.cohort.rows("test"), columns)
+    return describe_subgroups(runs, parts, study.draws.first(FEWER), study.cohort.label_space.findings)
+
+
+def _floor(study: Study, columns: Sequence[str]) -> dict[str, Any] | None:
+    """The floor measured as recipes are, and how far the detailed ones are above it, each on what it predicts."""
     floor = shortcut_floor(study.cohort)
     if floor is None:
         return None
@@ -302,6 +304,11 @@ def _floor(study: Study) -> dict[str, Any] | None:
         "unfitted": list(floor.unfitted),
         "metrics": described["metrics"],
         "per_label": described["per_label"],
+        "levels": described["levels"],
+        "subgroups": {
+            by: {"groups": {group: {"macro": entry["macro"]} for group, entry in own["groups"].items()}}
+            for by, own in _subgroups_of([measured[0].scored], study, columns).items()
+        },
         "above": leads,
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from chestxpert.cohort.frequency import GROUPS, frequency_groups
 from chestxpert.cohort.table import SPLITS, Cohort
+from chestxpert.evaluation.floor import shortcut_floor
 from chestxpert.files import write_text
 from chestxpert.report.cohort_table import cohort_table
 from chestxpert.report.confusion_tables import confusion_tables
@@ -43,8 +44,9 @@ from chestxpert.report.methods.write import methods_section
 from chestxpert.report.page import render
 from chestxpert.report.provenance import commands, frozen_recipes, provenance_table, recipe_texts
 from chestxpert.report.read import StudyFolder, read_study
-from chestxpert.report.results import Results, finding_name, metric_name
+from chestxpert.report.results import MOST_DRAWN, Results, finding_name, metric_name
 from chestxpert.report.scales import decimal, grouped, signed
+from chestxpert.report.shortcut import stored_floor
 from chestxpert.report.words import times
 from chestxpert.taxonomy import Taxonomy
 
@@ -216,7 +218,7 @@ def _answer(results: Results) -> dict[str, Any] | None:
 
 
 def _trees(study: StudyFolder) -> list[tuple[Taxonomy, list[str]]]:
-    """Each tree that a recipe of the study goes down, and the recipes that do."""
+    """Each tree that a recipe of the study goes down, and the recipes that do; that of the best recipe first."""
     found: list[tuple[Taxonomy, list[str]]] = []
     for name, seeds in study.runs.items():
         tree = next((run.predictions.taxonomy for run in seeds.values()), None)
@@ -227,7 +229,7 @@ def _trees(study: StudyFolder) -> list[tuple[Taxonomy, list[str]]]:
             found.append((tree, [name]))
         else:
             same.append(name)
-    return found
+    return sorted(found, key=lambda tree: not set(study.results.best) & set(tree[1]))
 
 
 def _tree_anchor(number: int, kind: str = "fig-tree") -> str:
@@ -251,6 +253,7 @@ def trees_shown(study: StudyFolder) -> list[dict[str, Any]]:
             "recipes": recipes,
             "anchors": [_tree_anchor(number, kind) for kind in ("fig-tree", "fig-cases", "fig-perfect")],
             "confusions": confusion_tables(study.results, tree, recipes),
+            "folded": number >= MOST_DRAWN,
         }
         for number, (tree, recipes) in enumerate(_trees(study))
     ]
@@ -297,7 +300,9 @@ def _scores(study: StudyFolder, names: Sequence[str]) -> Scores:
     cohort = study.cohort
     probs = {name: [run.align(cohort, "test")[0] for run in study.predictions(name)] for name in names}
     rows = cohort.rows("test")
-    return Scores(cohort.labels(rows), probs, None if cohort.all_known else cohort.known(rows))
+    floor = shortcut_floor(cohort) if stored_floor(study.results) else None
+    shortcut = None if floor is None else floor.predictions.align(cohort, "test")[0]
+    return Scores(cohort.labels(rows), probs, None if cohort.all_known else cohort.known(rows), shortcut)
 
 
 def unknown_words(cohort: Cohort) -> str:

@@ -26,6 +26,20 @@ def number(value: float) -> str:
     return "0" if text == "-0" else text
 
 
+SPOKEN = 800
+"""Letters that a screen reader is given of a drawing at most."""
+
+
+def spoken(name: str) -> str:
+    """What a screen reader says of a drawing: as many parts as bear listening to; the table beside it has all."""
+    if len(name) <= SPOKEN:
+        return name
+    parts = name.split("; ")
+    while len(parts) > 1 and len("; ".join(parts)) > SPOKEN:
+        parts.pop()
+    return f"{'; '.join(parts)}; and more, in the table of its numbers."
+
+
 class Canvas:
     """Shapes in the order they are drawn, in pixels from the top left corner.
 
@@ -84,9 +98,20 @@ class Canvas:
         self._add("path", kind, {}, tip=tip, more={"d": data})
 
     def text(
-        self, x: float, y: float, words: str, kind: str = "label", anchor: Anchor = "start", *, turn: int = 0
+        self,
+        x: float,
+        y: float,
+        words: str,
+        kind: str = "label",
+        anchor: Anchor = "start",
+        *,
+        turn: int = 0,
+        tip: str = "",
     ) -> None:
-        """Words whose baseline starts, is centred or ends at a point; `turn` degrees clockwise around it."""
+        """Words whose baseline starts, is centred or ends at a point; `turn` degrees clockwise around it.
+
+        `tip` is what shortened words are in full; it shows when the pointer rests on them.
+        """
         if not words:
             return
         place = Markup('x="{}" y="{}" class="{}"').format(number(x), number(y), kind)
@@ -94,14 +119,15 @@ class Canvas:
             place += Markup(' text-anchor="{}"').format(anchor)
         if turn:
             place += Markup(' transform="rotate({} {} {})"').format(turn, number(x), number(y))
-        self._shapes.append(Markup("<text {}>{}</text>").format(place, words))
+        title = Markup("<title>{}</title>").format(tip) if tip else Markup("")
+        self._shapes.append(Markup("<text {}>{}{}</text>").format(place, title, words))
 
     def svg(self, name: str, kind: str = "", about: Sequence[str] = ()) -> Markup:
         """The drawing as one SVG element; `name` is what a screen reader says of it, `about` whom all of it shows."""
         subject = Markup(' data-about="{}"').format(BETWEEN.join(about)) if about else Markup("")
         head = Markup(
             '<svg class="{}" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}"{}>'
-        ).format(kind, name, *(number(value) for value in (self.width, self.height) * 2), subject)
+        ).format(kind, spoken(name), *(number(value) for value in (self.width, self.height) * 2), subject)
         return head + Markup("").join(self._shapes) + Markup("</svg>")
 
     def _add(

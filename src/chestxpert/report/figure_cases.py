@@ -66,7 +66,10 @@ def cases_figure(
         picture=two_widths(
             lambda frame: draw_rows(rows, panels, frame, note_title="test n"), _spoken(findings, pairs[1:], flat), 30
         ),
-        tables=[_table(diagnosis, own, other, findings, tree) for own in names for other in against],
+        tables=[
+            _shares_table(rows, pairs, name, flat, list(depths)),
+            *(_table(diagnosis, own, other, findings, tree) for own in names for other in against),
+        ],
         keys=_keys(name, flat, depths, pairs),
     )
 
@@ -193,6 +196,29 @@ def _spoken(findings: Sequence[str], pairs: Sequence[Pair | None], flat: str) ->
         for f, pair in zip(findings, pairs, strict=True)
     ]  # fmt: skip
     return f"Share of cases that only {flat} finds, and that only the hierarchy finds: {'; '.join(parts)}."
+
+
+def _shares_table(
+    rows: Sequence[Row], pairs: Sequence[Pair | None], name: str, flat: str, decisions: Sequence[str]
+) -> Table:
+    """What is drawn."""
+    cells = []
+    for row, pair in zip(rows, pairs, strict=True):
+        if pair is None:
+            cells.append([row.label, *[UNDEFINED] * (len(decisions) + 6)])
+            continue
+        ours, theirs = pair.false_alarms
+        cells.append([
+            row.label, *(percent(pair.only_flat.get(d, 0.0)) for d in decisions), percent(pair.only_hierarchical),
+            "" if pair.seeds is None else percent(pair.seeds), percent(theirs), percent(ours),
+            _words(pair.recall), _words(pair.matched),
+        ])  # fmt: skip
+    head = [
+        "finding", *(f"only flat, lost at {d}" for d in decisions), "only hierarchical", "two flat seeds",
+        "false alarms, flat", "false alarms, hierarchical", "recall difference",
+        "recall difference with as many alarms",
+    ]  # fmt: skip
+    return Table(head, cells, note=f"{name} against {flat}, as drawn: shares of the cases, alarms of all images")
 
 
 def _table(diagnosis: Diagnosis, name: str, flat: str, findings: Sequence[str], tree: Taxonomy) -> Table:

@@ -15,6 +15,7 @@ from chestxpert.report.rows import Frame, Mark, Panel, Row, draw_interval, draw_
 from chestxpert.report.scales import MINUS, UNDEFINED, Scale, domain, p_value, signed, tick_text
 
 _NUMBERS = 262.0
+_ON_ONE_SHEET = 36
 SHOWN_KEYS = (Key("clear", "square", "difference shown"), Key("unclear", "square", "no difference shown"))
 
 
@@ -50,12 +51,20 @@ def by_metric(results: Results, contrasts: Sequence[Contrast]) -> list[Contrast]
 
 def forest(results: Results, ordered: Sequence[Contrast], sides: tuple[str, str]) -> Markup:
     """Forest plot, a block a metric; `sides` is what lies left and right of no difference."""
+    ends = domain([0.0, *(value for c in ordered for value in (c.difference, c.low, c.high))])
+    metrics = dict.fromkeys(contrast.metric for contrast in ordered)
+    # A drawing that is longer than a sheet of paper would be cut there: a metric a drawing, on one scale.
+    parted = len(ordered) > _ON_ONE_SHEET and len(metrics) > 1
+    blocks = [[c for c in ordered if c.metric == metric] for metric in metrics] if parted else [list(ordered)]
+    return Markup("").join(_forest(results, block, sides, ends) for block in blocks)
+
+
+def _forest(results: Results, ordered: Sequence[Contrast], sides: tuple[str, str], ends: tuple[float, float]) -> Markup:
     rows, contrasts = _rows(ordered)
-    low, high = domain([0.0, *(value for c in ordered for value in (c.difference, c.low, c.high))])
 
     def draw(frame: Frame) -> Canvas:
         panel = Panel(
-            "", low, high, _mark(results, contrasts, frame), reference=0.0,
+            "", *ends, _mark(results, contrasts, frame), reference=0.0,
             room=44 if frame.stacked else _NUMBERS, tick_words=_signed_tick,
             sides=sides,
         )  # fmt: skip

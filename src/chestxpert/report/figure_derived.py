@@ -9,10 +9,11 @@ import numpy as np
 from chestxpert.report.contrast_tables import contrast_tables
 from chestxpert.report.figure import SIDES, Figure, Key, Table, two_widths
 from chestxpert.report.figure_contrasts import SHOWN_KEYS, by_metric, forest
-from chestxpert.report.figure_recipes import metric_panel
+from chestxpert.report.figure_recipes import metric_panel, metrics_table
 from chestxpert.report.results import Contrast, Results, finding_name, metric_name
 from chestxpert.report.rows import Row, draw_rows
 from chestxpert.report.scales import UNDEFINED, percent
+from chestxpert.report.shortcut import floor_keys, floor_words
 
 SHOWN = ("macro_f1", "macro_f1_at_half", "brier")
 
@@ -23,7 +24,8 @@ def derived_figure(results: Results) -> Figure | None:
         return None
     metrics = [results.primary, *(metric for metric in SHOWN if metric != results.primary)]
     rows, names = _rows(results)
-    panels = [metric_panel(results, metric, rows, names) for metric in metrics]
+    floors = [results.floor(metric) for metric in metrics]
+    panels = [metric_panel(results, metric, rows, names, floor) for metric, floor in zip(metrics, floors, strict=True)]
     spoken = "; ".join(f"{name} {metric_name('brier')} {results.metric(name, 'brier').words()}" for name in names)
     return Figure(
         anchor="fig-derived",
@@ -34,11 +36,12 @@ def derived_figure(results: Results) -> Figure | None:
             "they cost what all their members cost. Further right is better, except for the Brier score. Corrections "
             "that keep the order of the images cannot change a flat recipe's AUROC and average precision; thresholds "
             "are chosen on validation for each line anew, so macro F1 hardly moves, and what moves is F1 at a fixed "
-            "threshold of 0.5 and the Brier score."
+            "threshold of 0.5 and the Brier score." + floor_words(*floors)
         ),
         picture=two_widths(lambda frame: draw_rows(rows, panels, frame), spoken, 26),
-        keys=[*SIDES, Key("reference", "dash", f"mean of {results.baseline}")],
-        tables=[table for name in results.lines if (table := _prevalence_table(results, name)) is not None],
+        keys=[*SIDES, Key("reference", "dash", f"mean of {results.baseline}"), *floor_keys(*floors)],
+        tables=[metrics_table(results, metrics)]
+        + [table for name in results.lines if (table := _prevalence_table(results, name)) is not None],
     )
 
 

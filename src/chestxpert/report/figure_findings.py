@@ -10,6 +10,7 @@ from chestxpert.report.figure import Figure, Key, Table, side_key, two_widths
 from chestxpert.report.results import Results, finding_name
 from chestxpert.report.rows import Mark, Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain, grouped
+from chestxpert.report.shortcut import NAME, draw_floor, floor_keys, floor_words
 
 METRIC_WORDS = {"auroc": "AUROC", "ap": "Average precision", "f1": "F1"}
 
@@ -29,7 +30,7 @@ def findings_figure(
     positives, prevalence : mappings of finding to its test images, and to their share of all test images
     """
     best = results.drawn
-    floors = any(results.floor("auroc", finding) is not None for finding in findings)
+    floors = [results.floor("auroc", finding) for finding in findings]
     rows = [Row(finding_name(finding), note=grouped(positives[finding])) for finding in findings]
     panels = [
         Panel("AUROC", *_auroc_ends(results, findings, best), _bars(results, findings, best, "auroc", 0.5)),
@@ -47,7 +48,7 @@ def findings_figure(
             "reaches, the finding's share of the test images. Findings are ordered by their number of training "
             "images; the column gives their test images. Few test images, wide intervals; an arrow marks one "
             "that goes on beyond the axis."
-            + (" Dotted: what view, age and sex alone reach, without an image." if floors else "")
+            + floor_words(*floors)
         ),
         picture=two_widths(
             lambda frame: draw_rows(rows, panels, frame, note_title="test n"), _spoken(results, findings, best),
@@ -57,7 +58,7 @@ def findings_figure(
         keys=[
             *(side_key(results.side(name), name) for name in best),
             Key("reference", "bar", "guessing"),
-            *([Key("floor", "bar", "view, age and sex alone")] if floors else []),
+            *floor_keys(*floors),
         ],
     )  # fmt: skip
 
@@ -99,9 +100,7 @@ def _bars(
         if prevalence is not None:
             x = scale(prevalence[finding])
             canvas.line(x, y - reach, x, y + reach, "guess")
-        floor = results.floor(metric, finding)
-        if floor is not None:
-            canvas.line(scale(floor), y - reach, scale(floor), y + reach, "floor")
+        draw_floor(canvas, scale, results.floor(metric, finding), y, reach)
 
     return mark
 
@@ -137,5 +136,5 @@ def findings_table(results: Results, findings: Sequence[str], metric: str, posit
         ]
         for f in findings
     ]  # fmt: skip
-    head = ["finding", "test n", *(["no image"] if floors else []), *results.members]
+    head = ["finding", "test n", *([NAME] if floors else []), *results.members]
     return Table(head, rows, note=METRIC_WORDS[metric])

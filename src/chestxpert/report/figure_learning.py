@@ -12,7 +12,7 @@ from markupsafe import Markup
 from chestxpert.report.canvas import Canvas, Point
 from chestxpert.report.figure import Figure, Key, Table
 from chestxpert.report.results import Results
-from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain, tick_step, tick_text
+from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain, shortened, tick_step, tick_text
 
 Line = Mapping[str, Any]
 """One line of metrics.jsonl."""
@@ -103,7 +103,8 @@ def _plot(
     x = Scale(1.0, max(last, 2), _LEFT, _WIDTH - _RIGHT)
     y, loss = Scale(*domain(scores, floor=0.0), *_UPPER), Scale(*domain(losses, floor=0.0), *_LOWER)
     canvas = Canvas(_WIDTH, _HEIGHT)
-    canvas.text(0, 12, f"{recipe}, {network}" if cascade else recipe, f"panel-title {side}")
+    title = f"{recipe}, {network}" if cascade else recipe
+    canvas.text(0, 12, shortened(title, 12.5, canvas.width), f"panel-title {side}")
     canvas.text(0, 29, "validation macro AP", "tick")
     canvas.text(0, 140, "loss", "tick")
     for scale, values, most in ((y, own, 4), (loss, losses, 3)):

@@ -11,6 +11,7 @@ from chestxpert.report.figure import Figure, Key, Table, side_key, two_widths
 from chestxpert.report.results import Estimate, Results, finding_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain, grouped
+from chestxpert.report.shortcut import NAME, draw_floor, floor_at, floor_keys, floor_words
 
 _METRICS = {"auroc": "AUROC", "ap": "Average precision"}
 _HIERARCHICAL = ("precision", "recall", "f1")
@@ -41,6 +42,7 @@ def levels_figure(results: Results) -> Figure | None:
     best = [name for name in results.drawn if name in recorded]
     rows = [Row(place.words, note=place.note, kind="muted", strong=not place.node) for place in places]
     panels = [_panel(results, metric, places, recorded, best) for metric in _METRICS]
+    floors = [_floor(results, place, metric).mean for place in places for metric in _METRICS]
     tree = results.comparison.get("taxonomy", "study")
     return Figure(
         anchor="fig-levels",
@@ -52,6 +54,7 @@ def levels_figure(results: Results) -> Figure | None:
             f"is there. {_whose(results)} The short upright line is what "
             "guessing reaches: AUROC 0.5, and the share of the test images in which a node holds. Deeper levels hold "
             "rarer nodes, so average precision falls down the tree for every recipe: compare within a row."
+            + floor_words(*floors)
         ),
         picture=two_widths(
             lambda frame: draw_rows(rows, panels, frame, note_title="test n"), _spoken(results, places, best), 32
@@ -63,6 +66,7 @@ def levels_figure(results: Results) -> Figure | None:
         keys=[
             *(side_key(results.side(name), name) for name in best),
             Key("muted", "ring", "another recipe"), Key("reference", "bar", "guessing"),
+            *floor_keys(*floors),
         ],
     )  # fmt: skip
 
@@ -110,11 +114,16 @@ def _estimate(results: Results, name: str, place: _Place, metric: str) -> Estima
     return Estimate.of((part or {}).get(metric))
 
 
+def _floor(results: Results, place: _Place, metric: str) -> Estimate:
+    where = ("inner", place.node) if place.node else ("means", place.level)
+    return floor_at(results, "levels", *where, metric)
+
+
 def _panel(
     results: Results, metric: str, places: Sequence[_Place], recorded: Sequence[str], best: Sequence[str]
 ) -> Panel:
     estimates = {(name, place): _estimate(results, name, place, metric) for name in recorded for place in places}
-    ends = [e.mean for e in estimates.values()]
+    ends = [e.mean for e in estimates.values()] + [_floor(results, place, metric).mean for place in places]
     ends += [end for (name, _), e in estimates.items() if name in best for end in (e.low, e.high)]
     if metric == "auroc":
         low, high = domain([0.5, *ends], floor=0.0, ceiling=1.0)
@@ -129,6 +138,7 @@ def _panel(
         guess = 0.5 if metric == "auroc" else place.guess
         if guess is not None:
             canvas.line(scale(guess), y - 11, scale(guess), y + 11, "guess")
+        draw_floor(canvas, scale, _floor(results, place, metric).mean, y, 11)
         for name in (*(name for name in recorded if name not in best), *best):
             estimate, side = estimates[name, place], results.side(name)
             if estimate.mean is None:
@@ -173,11 +183,17 @@ def _spoken(results: Results, places: Sequence[_Place], best: Sequence[str]) -> 
 
 
 def _table(results: Results, metric: str, places: Sequence[_Place], recorded: Sequence[str]) -> Table:
+    floors = any(_floor(results, place, metric).mean is not None for place in places)
     rows = [
-        [place.words, place.note, *(_estimate(results, name, place, metric).words() for name in recorded)]
+        [
+            place.words, place.note, *([_floor(results, place, metric).words()] if floors else []),
+            *(_estimate(results, name, place, metric).words() for name in recorded),
+        ]
         for place in places
-    ]
-    return Table(["level or node", "nodes or test n", *recorded], rows, note=_METRICS[metric])
+    ]  # fmt: skip
+    return Table(
+        ["level or node", "nodes or test n", *([NAME] if floors else []), *recorded], rows, note=_METRICS[metric]
+    )
 
 
 def _hierarchical_table(results: Results, recorded: Sequence[str]) -> list[Table]:

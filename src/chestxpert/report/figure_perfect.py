@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chestxpert.report.canvas import Canvas
 from chestxpert.report.diagnosed import Diagnosis, Perfect
 from chestxpert.report.figure import Figure, Key, Table, two_widths
+from chestxpert.report.figure_tree import not_drawn_words
 from chestxpert.report.results import Estimate, Results, finding_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain, grouped, signed
+from chestxpert.report.shortcut import NAME, floor_keys, floor_lines, floor_words
 from chestxpert.taxonomy import Taxonomy
+
+_FLOORS = {"ap": "macro_ap_findings", "hard_f1": "macro_f1_findings"}
+"""By quantity, the metric of the shortcut floor that is the same mean over the findings."""
 
 _TITLES = {
     "ap": "Mean average precision",
@@ -42,10 +47,12 @@ def perfect_figure(
     names = diagnosis.recipes(recipes)
     if not names:
         return None
+    drawn = results.foremost(names)
     known = {name: diagnosis.perfect(name) for name in names}
     decisions = [decision.name for decision in tree.decisions]
-    rows, places = _rows(names, decisions)
-    panels = [_panel(key, rows, places, known) for key in _TITLES]
+    rows, places = _rows(drawn, decisions)
+    floors = {key: results.floor(metric) for key, metric in _FLOORS.items()}
+    panels = [_panel(key, rows, places, known, floors.get(key)) for key in _TITLES]
     return Figure(
         anchor=anchor,
         title="What a perfect decision would be worth",
@@ -55,11 +62,20 @@ def perfect_figure(
             " would reach, means over the findings on test; lines are 95 % intervals over patients. The longest bar "
             "is the bottleneck. A perfect decision does not make up for others: images wrongly let down to it are "
             "still judged by the network, and cases lost above stay lost. F1 can even fall, where more images come "
-            "down to decisions that raise false alarms."
+            "down to decisions that raise false alarms." + not_drawn_words(drawn, names) + floor_words(*floors.values())
         ),
-        picture=two_widths(lambda frame: draw_rows(rows, panels, frame), _spoken(known), 24),
-        tables=[_macro_table(known), *(_findings_table(diagnosis, name, known[name], findings) for name in names)],
-        keys=[Key("hier", "diamond", "with that decision perfect"), Key("muted", "ring", "as it is")],
+        picture=two_widths(
+            lambda frame: draw_rows(rows, panels, frame), _spoken({name: known[name] for name in drawn}), 24
+        ),
+        tables=[
+            _macro_table(known, floors),
+            *(_findings_table(diagnosis, name, known[name], findings) for name in names),
+        ],
+        keys=[
+            Key("hier", "diamond", "with that decision perfect"),
+            Key("muted", "ring", "as it is"),
+            *floor_keys(*floors.values()),
+        ],
     )
 
 
@@ -76,9 +92,15 @@ def _rows(names: Sequence[str], decisions: Sequence[str]) -> tuple[list[Row], li
     return rows, places
 
 
-def _panel(key: str, rows: Sequence[Row], places: Sequence[tuple[str, str | None]], known: dict[str, Perfect]) -> Panel:
+def _panel(
+    key: str,
+    rows: Sequence[Row],
+    places: Sequence[tuple[str, str | None]],
+    known: dict[str, Perfect],
+    floor: float | None,
+) -> Panel:
     values = [e for one in known.values() for e in (one.as_it_is[key], *(own[key] for own in one.perfect.values()))]
-    top = domain([0.0, *(end for e in values for end in (e.mean, e.high))], floor=0.0, ceiling=1.0)[1]
+    top = domain([0.0, floor, *(end for e in values for end in (e.mean, e.high))], floor=0.0, ceiling=1.0)[1]
 
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
         name, decision = places[index]
@@ -101,7 +123,7 @@ def _panel(key: str, rows: Sequence[Row], places: Sequence[tuple[str, str | None
         canvas.marker(scale(end.mean), y, True, "dot hier", size=3.4, tip=tip)
         canvas.text(_beside(scale, end), y + 4, signed(gain.mean), "value above")
 
-    return Panel(_TITLES[key], 0.0, top, mark, room=44)
+    return Panel(_TITLES[key], 0.0, top, mark, room=44, lines=floor_lines(floor))
 
 
 def _beside(scale: Scale, estimate: Estimate) -> float:
@@ -118,7 +140,7 @@ def _spoken(known: dict[str, Perfect]) -> str:
     return f"Gain in mean average precision with one decision perfect: {'; '.join(parts)}."
 
 
-def _macro_table(known: dict[str, Perfect]) -> Table:
+def _macro_table(known: dict[str, Perfect], floors: Mapping[str, float | None]) -> Table:
     rows = []
     for name, one in known.items():
         rows.append([name, "as it is", *(cell for key in _TITLES for cell in (one.as_it_is[key].words(), "", ""))])
@@ -131,6 +153,9 @@ def _macro_table(known: dict[str, Perfect]) -> Table:
                 )
             ]  # fmt: skip
             rows.append([name, f"{decision} perfect", *cells])
+    if floor_keys(*floors.values()):
+        told = ("" if (value := floors.get(key)) is None else decimal(value) for key in _TITLES)
+        rows.append([NAME, "", *(cell for words in told for cell in (words, "", ""))])
     head = [words for title in _TITLES.values() for words in (title, "gain", "with all others perfect")]
     return Table(["recipe", "decision", *head], rows, words=2, note="Means over findings and seeds [95 % interval]")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from chestxpert.report.canvas import Canvas
 from chestxpert.report.external import coverage_words, dagger_of, is_partial
@@ -10,10 +10,11 @@ from chestxpert.report.figure import Figure, Key, Table, side_keys, two_widths
 from chestxpert.report.results import METRICS, Results, metric_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain
+from chestxpert.report.shortcut import NAME, floor_at, floor_keys, floor_lines, stored_floor
 
 _FLOOR = (
-    " The dotted line is the shortcut floor: what a logistic regression on view, age and sex reaches without a look at "
-    "any image. Only what lies above it speaks of images."
+    " The dotted line is the shortcut floor: what a logistic regression on the table of patients reaches without a "
+    "look at any image (beneath, on what). Only what lies above it speaks of images."
 )
 
 
@@ -37,9 +38,7 @@ def recipes_figure(results: Results) -> Figure:
     keys = [*side_keys(results), Key("reference", "dash", f"mean of {results.baseline}")]
     if any(results.per_seed(name, metrics[0]) for name in names):
         keys.insert(-1, Key("muted", "ring", "one seed"))
-    floors = any(results.floor(metric) is not None for metric in metrics)
-    if floors:
-        keys.append(Key("floor", "bar", "view, age and sex alone"))
+    floor = floor_keys(*(results.floor(metric) for metric in metrics))
     return Figure(
         anchor="fig-recipes",
         title="Flat against hierarchical" if results.recipes else "What other tools predicted",
@@ -47,11 +46,11 @@ def recipes_figure(results: Results) -> Figure:
             f"Each mark is {'a recipe' if results.recipes else 'a tool'}'s mean over its seeds on the test split, its "
             "line the 95 % interval over patients. Further right is better. Intervals of two recipes may overlap "
             "although their difference is clear, since both are measured on the same patients: for differences, read "
-            "the next figure." + (_TINTED if results.best else "") + _partial(results) + (_FLOOR if floors else "")
+            "the next figure." + (_TINTED if results.best else "") + _partial(results) + (_FLOOR if floor else "")
         ),
         picture=two_widths(lambda frame: draw_rows(rows, panels, frame), name, 30),
-        tables=[metrics_table(results)],
-        keys=keys,
+        tables=[metrics_table(results), *_single_seeds(results, metrics)],
+        keys=[*keys, *floor],
     )
 
 
@@ -121,13 +120,25 @@ def metric_panel(
 
     reference = results.metric(results.baseline, metric).mean if results.baseline in names else None
     title = metric_name(metric).removesuffix(" (less is better)")  # a panel is narrow; captions say so
-    lines = [] if floor is None else [(floor, "floor")]
-    return Panel(title, low, high, mark, reference=reference, room=36, lines=lines)
+    return Panel(title, low, high, mark, reference=reference, room=36, lines=floor_lines(floor))
 
 
-def metrics_table(results: Results) -> Table:
-    """Every metric of every recipe, and of what was made of it, with its interval."""
+def _single_seeds(results: Results, metrics: Sequence[str]) -> list[Table]:
+    """What each seed reached, in the order of the seeds; none where every recipe has but one."""
+    rows = [
+        [name, *(", ".join(map(decimal, results.per_seed(name, metric))) for metric in metrics)]
+        for name in results.members
+        if results.per_seed(name, metrics[0])
+    ]
+    head = ["recipe", *map(metric_name, metrics)]
+    return [Table(head, rows, note="Single seeds")] if rows else []
+
+
+def metrics_table(results: Results, metrics: Iterable[str] = METRICS) -> Table:
+    """Metrics of every recipe, of what was made of it, and of the floor, with its interval."""
     shown = results.everything
-    known = [m for m in METRICS if any(results.metric(name, m).mean is not None for name in shown)]
+    known = [m for m in metrics if any(results.metric(name, m).mean is not None for name in shown)]
     rows = [[name, results.runs_words(name), *(results.metric(name, m).words() for m in known)] for name in shown]
+    if stored_floor(results):
+        rows.append([NAME, "", *(floor_at(results, "metrics", m).words() for m in known)])
     return Table(["recipe", "runs", *(metric_name(m) for m in known)], rows, words=2)

@@ -42,7 +42,8 @@ def tree_figure(
     shown = [name for name in results.recipes if name in along or name == flat]
     recorded = {name: {f: fate for f in findings if (fate := results.fate(name, f))} for name in shown}
     fates = {name: each for name, each in recorded.items() if len(each) == len(findings)}
-    names = [name for name in fates if name != flat]
+    every = [name for name in fates if name != flat]
+    names = results.foremost(every)
     if not names:
         return None
     rows = [Row(finding_name(finding), note=grouped(cases[finding])) for finding in findings]
@@ -66,7 +67,7 @@ def tree_figure(
             "down the tree only while each decision says yes, by thresholds chosen on validation; a lost case is "
             "counted at the first decision that turned it away. The mark shows how many of the same cases the "
             "best flat recipe finds at its own thresholds. More cases found may come with more false alarms: F1 "
-            "weighs the two."
+            "weighs the two." + not_drawn_words(names, every)
         ),
         picture=two_widths(
             lambda frame: draw_rows(rows, panels, frame, note_title="test n"), _spoken(findings, names, fates), 24
@@ -74,6 +75,13 @@ def tree_figure(
         tables=[_table(findings, cases, fates, list(decisions))],
         keys=keys,
     )
+
+
+def not_drawn_words(drawn: Sequence[str], every: Sequence[str]) -> str:
+    """Where the hierarchies are that a figure leaves out; empty where it draws them all."""
+    if len(drawn) == len(every):
+        return ""
+    return f" Drawn are the {len(drawn)} best on validation; all {len(every)} stand in the tables beneath."
 
 
 def decision_depths(tree: Taxonomy) -> dict[str, int]:

@@ -171,7 +171,10 @@ def _heat_map(
 ) -> Canvas:
     small = 9.5 if frame.stacked else 12
     left = max(text_width(finding_name(f), small) for f in findings) + (8 if frame.stacked else 56)
-    cell = (frame.width - left - 8) / (len(findings) + 1)
+    # No head may run over the edge: on paper it would be cut there.
+    widths = [0.72 * text_width(finding_name(f), small) for f in findings]
+    rooms = [(frame.width - left - 20 - width) / (column + 1.5) for column, width in enumerate(widths)]
+    cell = min((frame.width - left - 8) / (len(findings) + 1), *rooms)
     tall = min(cell, 30.0)
     head = max(text_width(finding_name(f), small) for f in findings) * 0.72 + 14
     canvas = Canvas(frame.width, head + tall * len(findings) + 4)

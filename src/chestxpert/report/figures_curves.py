@@ -14,6 +14,7 @@ from chestxpert.report.external import half_words
 from chestxpert.report.figure import Figure, Key, Table, side_key
 from chestxpert.report.results import Results, finding_name
 from chestxpert.report.scales import UNDEFINED, decimal, grouped, percent
+from chestxpert.report.shortcut import CURVE_KEY, NAME, WORDS
 from chestxpert.report.small_plot import UnitPlot
 
 FloatArray = npt.NDArray[np.float64]
@@ -30,11 +31,20 @@ class Scores:
     probs : mapping of recipe to one (N, K) array a seed
     known : (N, K) bool array or None
         Where the truth is known; None where all of it is.
+    floor : (N, K) array or None
+        What the shortcut floor says.
     """
 
     truth: BoolArray
     probs: Mapping[str, Sequence[FloatArray]]
     known: BoolArray | None = None
+    floor: FloatArray | None = None
+
+    def floor_of(self, column: int) -> FloatArray | None:
+        """Probabilities (n,) of the shortcut floor, on the images of which the label is known."""
+        if self.floor is None:
+            return None
+        return self.floor[slice(None) if self.known is None else self.known[:, column], column]
 
     def label(self, column: int) -> tuple[BoolArray, dict[str, list[FloatArray]]]:
         """Truth (n,) of a label on the images of which it is known, and the probabilities there, a list a recipe."""
@@ -97,7 +107,7 @@ def precision_recall_figure(results: Results, labels: Sequence[str], columns: Se
         caption=(
             "The test split, one thin line a seed. The dashed line is guessing: the label's share of the images. "
             f"Marks stand where the threshold chosen on validation lands on test.{half_words(results)} The numbers are "
-            "average precision, the mean over seeds."
+            "average precision, the mean over seeds." + _floor_words(scores)
         ),
         picture=_grid(results, labels, columns, scores, "ap", roc=False),
         tables=[_thresholds_table(results, labels, columns, scores)],
@@ -114,13 +124,17 @@ def roc_figure(results: Results, labels: Sequence[str], columns: Sequence[int], 
         caption=(
             "True-positive rate against false-positive rate on the test split, one thin line a seed; the dashed "
             "diagonal is guessing. The numbers are AUROC, the mean over seeds. For rare findings, precision and "
-            "recall tell more: a small false-positive rate can still be many false alarms."
+            "recall tell more: a small false-positive rate can still be many false alarms." + _floor_words(scores)
         ),
         picture=_grid(results, labels, columns, scores, "auroc", roc=True),
         tables=[_auroc_table(results, labels, scores)],
         keys=_keys(results, scores),
         grid=True,
     )
+
+
+def _floor_words(scores: Scores) -> str:
+    return "" if scores.floor is None else WORDS
 
 
 def _thresholds_table(results: Results, labels: Sequence[str], columns: Sequence[int], scores: Scores) -> Table:
@@ -134,20 +148,28 @@ def _thresholds_table(results: Results, labels: Sequence[str], columns: Sequence
             threshold = decimal(float(np.mean(chosen)) if chosen else None)
             metrics = (results.label(name, label, metric).words() for metric in ("ap", "precision", "recall", "f1"))
             rows.append([finding_name(label), name, share, threshold, *metrics])
+        if scores.floor is not None:
+            told = (decimal(results.floor(metric, label)) for metric in ("ap", "precision", "recall", "f1"))
+            rows.append([finding_name(label), NAME, share, "", *told])
     head = ["finding", "recipe", "share of images", "threshold", "average precision", "precision", "recall", "F1"]
     return Table(head, rows, words=2)
 
 
 def _auroc_table(results: Results, labels: Sequence[str], scores: Scores) -> Table:
+    floors = [] if scores.floor is None else [NAME]
     rows = [
-        [finding_name(label), *(results.label(name, label, "auroc").words() for name in scores.probs)]
+        [
+            finding_name(label), *(results.label(name, label, "auroc").words() for name in scores.probs),
+            *(decimal(results.floor("auroc", label)) for _ in floors),
+        ]
         for label in labels
-    ]
-    return Table(["AUROC", *scores.probs], rows)
+    ]  # fmt: skip
+    return Table(["AUROC", *scores.probs, *floors], rows)
 
 
 def _keys(results: Results, scores: Scores) -> list[Key]:
-    return [side_key(results.side(name), name) for name in scores.probs]
+    recipes = [side_key(results.side(name), name) for name in scores.probs]
+    return recipes if scores.floor is None else [*recipes, CURVE_KEY]
 
 
 def _grid(
@@ -168,6 +190,9 @@ def _plot(results: Results, label: str, column: int, scores: Scores, metric: str
     prevalence = float(truth.mean())
     plot.curve([(0, 0), (1, 1)] if roc else [(0, prevalence), (1, prevalence)], "reference")
     points: Callable[[BoolArray, FloatArray], FloatArray] = roc_points if roc else precision_recall_points
+    floor = scores.floor_of(column)
+    if floor is not None:
+        plot.curve(points(truth, floor), "floor")
     for name, seeds in recipes.items():
         with plot.canvas.about(name):
             for probs in seeds:

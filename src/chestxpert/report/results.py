@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,10 @@ DRAWN = 4
 
 DERIVED = ("posthoc", "ensemble")
 """Kinds of lines, and of their contrasts, that were made of the stored predictions of others."""
+
+
+MOST_DRAWN = 3
+"""Hierarchies, and trees, that a figure along the tree draws; all of them stand in its tables."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +184,15 @@ class Results:
         """The best flat and the best hierarchical recipe by validation, as far as there are such recipes."""
         best = self.comparison.get("best", {})
         return tuple(best[side] for side in ("flat", "hierarchical") if best.get(side) in self.comparison["recipes"])
+
+    def foremost(self, names: Sequence[str], most: int = MOST_DRAWN) -> list[str]:
+        """Those to draw where all would be too many: the best on validation, in the order of `names`.
+
+        The best of each side always is among them.
+        """
+        scores = {name: _finite(_validation(self.recipe(name)).get(self.primary)) for name in names}
+        ranked = sorted(names, key=lambda name: (name not in self.best, -(scores[name] or 0.0)))
+        return [name for name in names if name in ranked[:most]]
 
     @property
     def decisive(self) -> Contrast | None:
@@ -335,6 +348,11 @@ class Results:
         shares = self.recipe(name).get("cost", {}).get("asked")
         known = {k: _finite(share) for k, share in shares.items()} if isinstance(shares, Mapping) else {}
         return {network: share for network, share in known.items() if share is not None}
+
+
+def _validation(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = recipe.get("validation")
+    return found if isinstance(found, Mapping) else {}
 
 
 def _contrast(values: Mapping[str, Any]) -> Contrast:

@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from chestxpert.report.canvas import Anchor, Canvas
-from chestxpert.report.scales import Scale, text_width, tick_step, tick_text
+from chestxpert.report.scales import Scale, shortened, text_width, tick_step, tick_text
 
 WIDE = 820.0
 NARROW = 356.0
 _TOP = 34.0
 _BOTTOM = 26.0
 _GAP = 26.0
+_LABELS, _LABELS_AT_LEAST = 0.34, 150.0
+"""What labels may take: a share of the width, or some pixels where that is more. Longer ones are shortened."""
+_BOLDEST = 1.12
+"""By how much a wide bold font outdoes the widths that are reckoned with, where words have to fit."""
 
 Mark = Callable[[Canvas, Scale, int, float], None]
 """Draws one row's content of one panel: canvas, the panel's scale, index of the row, the row's middle in pixels."""
@@ -117,7 +121,7 @@ def draw_rows(rows: Sequence[Row], panels: Sequence[Panel], frame: Frame, note_t
     note_title : str
         Heading of the column of notes.
     """
-    labels, notes = (0.0, 14.0) if frame.above else _columns(rows, note_title)
+    labels, notes = (0.0, 14.0) if frame.above else _columns(rows, note_title, frame)
     block = _TOP + frame.row * len(rows) + _BOTTOM
     blocks = [[panel] for panel in panels] if frame.stacked else [list(panels)]
     canvas = Canvas(frame.width, block * len(blocks) + (len(blocks) - 1) * 10)
@@ -135,9 +139,19 @@ def draw_rows(rows: Sequence[Row], panels: Sequence[Panel], frame: Frame, note_t
     return canvas
 
 
-def _columns(rows: Sequence[Row], note_title: str) -> tuple[float, float]:
-    """Right end of the labels, and the width that notes and gap take."""
-    labels = max(text_width(row.label, 13.5 if row.strong else 12) for row in rows if not row.heading) + 8
+def _size(row: Row) -> float:
+    return 13.5 if row.strong else 12
+
+
+def _fitted(words: str, size: float, most: float) -> str:
+    """The words as they are where there is room, else shortened by as much as the widest bold font asks for."""
+    return words if text_width(words, size) <= most else shortened(words, _BOLDEST * size, most)
+
+
+def _columns(rows: Sequence[Row], note_title: str, frame: Frame) -> tuple[float, float]:
+    """Right end of the labels, and the width that notes and gap take; a long name may not crowd out what is drawn."""
+    most = max(text_width(row.label, _size(row)) for row in rows if not row.heading) + 8
+    labels = min(most, max(_LABELS * frame.width, _LABELS_AT_LEAST))
     notes = [text_width(row.note, 11) for row in rows if row.note]
     return labels, (max([*notes, text_width(note_title, 11)]) + 26 if notes else 14.0)
 
@@ -152,20 +166,23 @@ def _draw_bands(canvas: Canvas, rows: Sequence[Row], frame: Frame, top: float) -
 
 
 def _draw_labels(canvas: Canvas, rows: Sequence[Row], frame: Frame, top: float, right: float, note_title: str) -> None:
-    notes = _columns(rows, note_title)[1]
+    notes = _columns(rows, note_title, frame)[1]
     if note_title and not frame.above:
         canvas.text(right + notes - 14, top + 13, note_title, "tick", "end")
     for index, row in enumerate(rows):
         middle = frame.middle(top + _TOP, index, row.heading) + 4
         kind = "label strong" if row.strong else "label"
         if row.heading:
-            canvas.text(0, middle, row.label, f"heading {row.kind}" + (" above" if frame.above else ""))
+            words = _fitted(row.label, 11.5, frame.width)
+            canvas.text(0, middle, words, f"heading {row.kind}" + (" above" if frame.above else ""))
             continue
         with canvas.about(*row.subjects):
+            words = _fitted(row.label, _size(row), frame.width if frame.above else right)
+            tip = row.label if words != row.label else ""
             if frame.above:
-                canvas.text(2, top + _TOP + frame.row * index + 16, row.label, f"{kind} above")
+                canvas.text(2, top + _TOP + frame.row * index + 16, words, f"{kind} above", tip=tip)
             else:
-                canvas.text(right, middle, row.label, kind, "end")
+                canvas.text(right, middle, words, kind, "end", tip=tip)
                 canvas.text(right + notes - 14, middle, row.note, "tick", "end")
 
 
@@ -175,7 +192,8 @@ def _draw_panel(
     top, left, right = place
     scale = Scale(panel.low, panel.high, left, right - panel.room)
     first, last = top + _TOP, top + _TOP + frame.row * len(rows)
-    canvas.text(left, top + 13, panel.title, "panel-title")
+    title = _fitted(panel.title, 12, right - left + _GAP - 6)
+    canvas.text(left, top + 13, title, "panel-title", tip=panel.title if title != panel.title else "")
     if panel.ticks:
         _draw_axis(canvas, panel, scale, first, last)
     if panel.reference is not None and panel.low <= panel.reference <= panel.high:

@@ -76,6 +76,27 @@ def tick_text(value: float, step: float) -> str:
     return f"{value:.{decimals}f}".replace("-", MINUS)
 
 
+def shortened(words: str, size: float, most: float) -> str:
+    """The words, or begin and end of them around an ellipsis where they would be wider than `most` pixels.
+
+    Of a difference of two names, the longer one gives way first. Names of a sweep differ at their ends.
+    """
+    names = words.split(f" {MINUS} ")
+    lengths = [len(name) for name in names]
+    shown = words
+    while text_width(shown, size) > most and max(lengths) > 6:
+        lengths[lengths.index(max(lengths))] -= 1
+        shown = f" {MINUS} ".join(_cut(name, length) for name, length in zip(names, lengths, strict=True))
+    return shown
+
+
+def _cut(name: str, length: int) -> str:
+    if length >= len(name):
+        return name
+    tail = (length - 1) // 2
+    return f"{name[: length - 1 - tail]}\N{HORIZONTAL ELLIPSIS}{name[len(name) - tail :]}"
+
+
 def text_width(words: str, size: float) -> float:
     """Width in pixels that `words` need at a font size, on the generous side for common sans-serif fonts."""
     units = 0.0

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 from chestxpert.report.canvas import Canvas, Point
-from chestxpert.report.scales import Scale, text_width
+from chestxpert.report.scales import Scale, shortened, text_width
 
 WIDTH = 164.0
 _LEFT, _RIGHT, _TOP = 20.0, 4.0, 36.0
@@ -50,7 +50,7 @@ class UnitPlot:
         self.y = Scale(*y, _TOP + SIDE, _TOP)
         self._ends, self._top = ends, top
         start = _LEFT if text_width(title, 12.5) <= SIDE else 0.0
-        self.canvas.text(start, 12, title, "panel-title")
+        self.canvas.text(start, 12, shortened(title, 12.5, WIDTH), "panel-title")
         self.canvas.text(start, 27, note, "tick")
         self._frame(across, up)
 

@@ -120,5 +120,5 @@ def _table(shifts: Mapping[str, Shift]) -> Table:
         ]
         for label, shift in shifts.items()
     ]  # fmt: skip
-    head = ["finding", "train and val", "test", "difference, points [95 %]", "ratio [95 %]", ""]
+    head = ["finding", "train and val", "test", "difference, points [95 %]", "ratio [95 %]", "shown"]
     return Table(head, rows, note="Prevalence outside of test and in test")

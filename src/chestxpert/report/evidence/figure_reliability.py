@@ -56,10 +56,11 @@ def reliability_figure(results: Results, labels: Sequence[str]) -> Figure | None
             "probabilities would reach." + (_AFTER if any(line.after for line in shown) else "")
         ),
         picture=Markup("").join(_plot(results, label, shown) for label in labels),
-        tables=[_recipes_table(results), *(_labels_table(results, line.name, labels) for line in shown)],
+        tables=[_recipes_table(results), *(_labels_table(results, line.name, labels) for line in shown),
+                *(_bins_table(line, labels) for line in shown)],
         keys=[_key(line) for line in shown],
         grid=True,
-    )
+    )  # fmt: skip
 
 
 def _shown(results: Results, reliability: Mapping[str, Any]) -> list[_Shown]:
@@ -123,6 +124,18 @@ def _bins(line: _Shown, label: str) -> list[Bin]:
             ends = (seen if low is None else low, seen if high is None else high)
             found.append((said, seen, *ends, f"of {grouped(n)} images given {decimal(said)}: {decimal(seen)}"))
     return found
+
+
+def _bins_table(line: _Shown, labels: Sequence[str]) -> Table:
+    """What is drawn: the bins of each label, from the lowest probabilities to the highest."""
+    found = {label: _bins(line, label) for label in labels}
+    most = max(map(len, found.values()))
+    rows = [
+        [finding_name(label), *(words for *_, words in bins), *[""] * (most - len(bins))]
+        for label, bins in found.items()
+    ]
+    head = ["finding", *(f"bin {number_ + 1}" for number_ in range(most))]
+    return Table(head, rows, note=f"{line.name}, first seed, bin by bin")
 
 
 def _draw(plot: UnitPlot, line: _Shown, bins: Sequence[Bin], title: str) -> None:

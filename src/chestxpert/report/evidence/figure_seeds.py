@@ -10,6 +10,7 @@ from chestxpert.report.figure import Figure, Key, Table, two_widths
 from chestxpert.report.results import Estimate, Results, metric_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import Scale, decimal, domain
+from chestxpert.report.shortcut import NAME, floor_at, floor_keys, floor_lines, floor_words
 
 _TABLE = ("macro_ap", "macro_auroc", "macro_f1")
 
@@ -20,6 +21,7 @@ def seeds_figure(results: Results) -> Figure | None:
     if not names:
         return None
     rows = [Row(name, results.side(name), strong=name in results.best) for name in names]
+    floor = results.floor(results.primary)
     seeds = max(len(results.seeds(name)) for name in names)
     return Figure(
         anchor="fig-seeds",
@@ -30,6 +32,7 @@ def seeds_figure(results: Results) -> Figure | None:
             "out as well, on other patients: it is about the recipe and not about its runs. With few seeds little is "
             f"known of that, so it is wide ({seeds} seeds here). Rings are the single seeds. Right: the standard "
             "deviation over patients of the mean, and that between seeds on these patients."
+            + floor_words(floor)
         ),
         picture=two_widths(
             lambda frame: draw_rows(rows, [_intervals(results, names), _spread(results, names)], frame),
@@ -39,6 +42,7 @@ def seeds_figure(results: Results) -> Figure | None:
         keys=[
             Key("muted", "square", "patients, these seeds"), Key("muted", "dash", "patients and seeds"),
             Key("muted", "ring", "one seed"), Key("plain", "block", "patients"), Key("seeds", "block", "seeds"),
+            *floor_keys(floor),
         ],
     )  # fmt: skip
 
@@ -64,7 +68,7 @@ def _intervals(results: Results, names: Sequence[str]) -> Panel:
         min(max(value, min(known) - room), max(known) + room)
         for e in both.values() for value in (e.low, e.high) if value is not None
     ]  # fmt: skip
-    low, high = domain([*near, *far], floor=0.0, ceiling=1.0)
+    low, high = domain([*near, *far, results.floor(metric)], floor=0.0, ceiling=1.0)
 
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
         name = names[index]
@@ -77,7 +81,7 @@ def _intervals(results: Results, names: Sequence[str]) -> Panel:
         if estimate.mean is not None:
             canvas.marker(scale(estimate.mean), y, results.hierarchical(name), f"dot {side}", tip=tip)
 
-    return Panel(metric_name(metric), low, high, mark, room=8, weight=1.5)
+    return Panel(metric_name(metric), low, high, mark, room=8, weight=1.5, lines=floor_lines(results.floor(metric)))
 
 
 def _spread(results: Results, names: Sequence[str]) -> Panel:
@@ -116,10 +120,14 @@ def _table(results: Results, names: Sequence[str], metric: str) -> Table:
             name, str(len(results.seeds(name))), decimal(results.metric(name, metric).mean),
             _range(results.metric(name, metric)), _range(Estimate(wide.mean, number(bca, "low"), number(bca, "high"))),
             _range(wide), decimal(number(entry, "sd_patients"), 4), decimal(number(entry, "sd_seeds"), 4),
+            ", ".join(map(decimal, results.per_seed(name, metric))),
         ])  # fmt: skip
+    floor = floor_at(results, "metrics", metric)
+    if floor.mean is not None:
+        rows.append([NAME, "", decimal(floor.mean), _range(floor), *[""] * 5])
     head = [
         "recipe", "seeds", "mean", "over patients", "the same, BCa", "over patients and seeds", "SD over patients",
-        "SD between seeds",
+        "SD between seeds", "single seeds",
     ]  # fmt: skip
     return Table(head, rows, note=metric_name(metric))
 

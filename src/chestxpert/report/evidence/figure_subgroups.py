@@ -13,6 +13,7 @@ from chestxpert.report.figure import Figure, Key, Table, side_key, two_widths
 from chestxpert.report.results import Estimate, Results, finding_name
 from chestxpert.report.rows import Mark, Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import Scale, decimal, domain, grouped, signed
+from chestxpert.report.shortcut import NAME, draw_floor, floor_at, floor_keys, floor_words
 
 _WORDS = {"sex": "Sex", "age": "Age", "view": "View", "images": "Test images of the patient"}
 _GAP_WORDS = {"sensitivity": "sensitivity", "specificity": "specificity", "auroc": "AUROC"}
@@ -42,10 +43,11 @@ def subgroups_figure(results: Results, findings: Sequence[str]) -> Figure | None
     if not names:
         return None
     rows, places = _rows(part(recipes, names[0]))
+    floors = [_floor(results, place).mean for place in places]
     panels = [
         Panel(
-            "Mean AUROC", *_ends(recipes, names, places, _level, 0.5),
-            _mark(results, recipes, names, places, _level),
+            "Mean AUROC", *_ends(recipes, names, places, _level, 0.5, floors),
+            _mark(results, recipes, names, places, _level, floors),
         ),
         Panel(
             "Sensitivity: difference", *_ends(recipes, names, places, _gap, 0.0),
@@ -56,7 +58,7 @@ def subgroups_figure(results: Results, findings: Sequence[str]) -> Figure | None
     return Figure(
         anchor="fig-subgroups",
         title="Who it works for",
-        caption=_caption(stored, recipes, names, whom(results)),
+        caption=_caption(stored, recipes, names, whom(results)) + floor_words(*floors),
         picture=two_widths(
             lambda frame: draw_rows(rows, panels, frame, note_title="test images"),
             _spoken(recipes, names, places),
@@ -64,11 +66,13 @@ def subgroups_figure(results: Results, findings: Sequence[str]) -> Figure | None
         ),
         tables=[
             *(_table(recipes, name, places) for name in names),
+            *_floor_table(results, places),
             *(_gaps_table(recipes, name, findings) for name in names),
         ],
         keys=[
             *(side_key(results.side(name), name) for name in names),
             Key("muted", "ring", "the group that others are held against"),
+            *floor_keys(*floors),
         ],
     )
 
@@ -128,14 +132,24 @@ Reader = Callable[[Mapping[str, Any], str, _Place], Estimate]
 
 
 def _ends(
-    recipes: Mapping[str, Any], names: Sequence[str], places: Sequence[_Place], read: Reader, held: float
+    recipes: Mapping[str, Any],
+    names: Sequence[str],
+    places: Sequence[_Place],
+    read: Reader,
+    held: float,
+    floors: Sequence[float | None] = (),
 ) -> tuple[float, float]:
     estimates = [read(recipes, name, place) for name in names for place in places if place.group]
-    return domain([held, *(value for e in estimates for value in (e.mean, e.low, e.high))])
+    return domain([held, *floors, *(value for e in estimates for value in (e.mean, e.low, e.high))])
 
 
 def _mark(
-    results: Results, recipes: Mapping[str, Any], names: Sequence[str], places: Sequence[_Place], read: Reader
+    results: Results,
+    recipes: Mapping[str, Any],
+    names: Sequence[str],
+    places: Sequence[_Place],
+    read: Reader,
+    floors: Sequence[float | None] = (),
 ) -> Mark:
     def mark(canvas: Canvas, scale: Scale, index: int, y: float) -> None:
         place = places[index]
@@ -143,17 +157,26 @@ def _mark(
         if all(estimate.mean is None for estimate in estimates.values()):
             canvas.text(scale.start + 2, y + 4, "too few patients", "tick")
             return
+        draw_floor(canvas, scale, floors[index] if floors else None, y)
         for number_, (name, estimate) in enumerate(estimates.items()):
             middle, side = y + (number_ - (len(names) - 1) / 2) * 10, results.side(name)
             if estimate.mean is None:
                 continue
             with canvas.about(name):
-                _one(canvas, scale, middle, estimate, (name, side, results.hierarchical(name)))
+                words = _signed_words if read is _gap else Estimate.words
+                _one(canvas, scale, middle, estimate, (name, side, results.hierarchical(name)), words)
 
     return mark
 
 
-def _one(canvas: Canvas, scale: Scale, y: float, estimate: Estimate, whose: tuple[str, str, bool]) -> None:
+def _one(
+    canvas: Canvas,
+    scale: Scale,
+    y: float,
+    estimate: Estimate,
+    whose: tuple[str, str, bool],
+    words: Callable[[Estimate], str],
+) -> None:
     name, side, hierarchical = whose
     if estimate.mean is None:
         return
@@ -162,7 +185,22 @@ def _one(canvas: Canvas, scale: Scale, y: float, estimate: Estimate, whose: tupl
     if reference:
         canvas.circle(scale(0.0), y, 2.4, f"ring {side}", tip=f"{name}: the largest group")
         return
-    canvas.marker(scale(estimate.mean), y, hierarchical, f"dot {side}", size=3.4, tip=f"{name}: {estimate.words()}")
+    canvas.marker(scale(estimate.mean), y, hierarchical, f"dot {side}", size=3.4, tip=f"{name}: {words(estimate)}")
+
+
+def _floor(results: Results, place: _Place, metric: str = "auroc") -> Estimate:
+    return floor_at(results, "subgroups", place.by, "groups", place.group, "macro", metric)
+
+
+def _floor_table(results: Results, places: Sequence[_Place]) -> list[Table]:
+    rows = [
+        [_words(place.by), place.group, *(_floor(results, place, metric).words() for metric in _METRIC_WORDS)]
+        for place in places
+        if place.group
+    ]
+    if not floor_keys(*(_floor(results, place).mean for place in places)):
+        return []
+    return [Table(["by", "group", *_METRIC_WORDS.values()], rows, words=2, note=f"{NAME}, over the same findings")]
 
 
 def _spoken(recipes: Mapping[str, Any], names: Sequence[str], places: Sequence[_Place]) -> str:

@@ -94,11 +94,49 @@
     form.querySelector("details").open = matchMedia("(min-width: 1100px)").matches && boxes.length < 12;
   }
 
-  // On paper nothing can be unfolded.
-  let folded = [];
+  // On paper nothing can be unfolded, nor moved to and fro: a table too wide for a page stands there in parts, each with
+  // its first columns. The width is that of A4 less the page's margins, in CSS pixels.
+  const PAPER = 688;
+  const part = table => {
+    const heads = [...[...table.tHead.rows].pop().cells];
+    table.style.width = "1px";
+    const widths = heads.map(head => head.offsetWidth);
+    table.style.width = "";
+    const first = Math.max(heads.findIndex(head => head.classList.contains("n")), 1);
+    const sum = some => some.reduce((total, column) => total + widths[column], 0);
+    const columns = [...heads.keys()], kept = columns.slice(0, first), rest = columns.slice(first);
+    if (sum(columns) <= PAPER) return [];
+    const filled = room => rest.reduce((parts, column) => {
+      const last = parts[parts.length - 1];
+      if (last.length && sum(last) + widths[column] > room) parts.push([column]); else last.push(column);
+      return parts;
+    }, [[]]);
+    // As few parts as there have to be, and these of about one width.
+    const room = PAPER - sum(kept), widest = Math.max(...rest.map(column => widths[column]));
+    const parts = filled(Math.min(room, sum(rest) / filled(room).length + widest / 2));
+    table.classList.add("parted");
+    const copies = parts.map((some, place) => {
+      const copy = table.cloneNode(true), shown = new Set([...kept, ...some]);
+      for (const row of copy.rows) [...row.cells].forEach((cell, column) => shown.has(column) || cell.remove());
+      if (copy.caption) copy.caption.append(` (${place + 1} of ${parts.length})`);
+      copy.classList.replace("parted", "part-of");
+      return copy;
+    });
+    table.after(...copies);
+    return copies;
+  };
+
+  let folded = [], copies = [];
   addEventListener("beforeprint", () => {
     folded = all("details:not([open])");
     folded.forEach(each => { each.open = true; });
+    document.body.classList.add("paper");
+    copies = all("table:not(.grouped, .facts-table)").filter(table => table.tHead).flatMap(part);
   });
-  addEventListener("afterprint", () => folded.forEach(each => { each.open = false; }));
+  addEventListener("afterprint", () => {
+    copies.forEach(each => each.remove());
+    all(".parted").forEach(each => each.classList.remove("parted"));
+    document.body.classList.remove("paper");
+    folded.forEach(each => { each.open = false; });
+  });
 })();
