@@ -12,7 +12,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from chestxpert.evaluation.floor import shortcut_floor
-from chestxpert.report.build import _figures
+from chestxpert.report.build import draw_figures
 from chestxpert.report.figure import Figure
 from chestxpert.report.read import StudyFolder, read_study
 from chestxpert.report.results import Results
@@ -40,7 +40,7 @@ def study(study_folder: Path) -> StudyFolder:
 
 @pytest.fixture(scope="module")
 def figures(study: StudyFolder) -> dict[str, Figure]:
-    return _figures(study)
+    return draw_figures(study)
 
 
 def lines(figure: Figure) -> list[ElementTree.Element]:
@@ -107,6 +107,6 @@ def test_its_curve_has_the_area_of_its_number(study: StudyFolder, figures: dict[
 
 def test_a_comparison_without_a_floor_draws_none(study: StudyFolder) -> None:
     bare: dict[str, Any] = {key: value for key, value in study.results.comparison.items() if key != "floor"}
-    for figure in _figures(StudyFolder(**{**vars(study), "results": Results(bare)})).values():
+    for figure in draw_figures(StudyFolder(**{**vars(study), "results": Results(bare)})).values():
         assert not lines(figure)
         assert NAME not in " ".join([figure.caption, *written(figure), *(key.words for key in figure.keys)])

@@ -94,9 +94,12 @@ def groups(results: Results) -> Iterator[Record]:
 
 
 def levels(results: Results) -> Iterator[Record]:
-    """Means of each level of the tree (`node` is empty), each inner node, and hierarchical metrics of a level."""
-    for name in results.members:
-        stored = part(results.recipe(name), "levels")
+    """Means of each level of the tree (`node` is empty), each inner node, and hierarchical metrics of a level.
+
+    Where `recipe` is empty, they are the shortcut floor's.
+    """
+    of_recipes = {name: part(results.recipe(name), "levels") for name in results.members}
+    for name, stored in (of_recipes | {"": part(results.comparison, "floor", "levels")}).items():
         for level, values in part(stored, "means").items():
             yield from estimates(values, recipe=name, level=level, node="", n_nodes=values.get("n_nodes"))
         for node, values in part(stored, "inner").items():

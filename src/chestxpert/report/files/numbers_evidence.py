@@ -57,8 +57,12 @@ def calibration_bins(results: Results) -> Iterator[Record]:
 
 
 def subgroups(results: Results) -> Iterator[Record]:
-    """Every metric in every subgroup: of a finding, or the mean over those that all groups measure."""
-    for name, partitions in part(results.comparison, "subgroups", "recipes").items():
+    """Every metric in every subgroup: of a finding, or the mean over those that all groups measure.
+
+    Where `recipe` is empty, it is the shortcut floor's.
+    """
+    stored = part(results.comparison, "subgroups", "recipes")
+    for name, partitions in {**stored, "": part(results.comparison, "floor", "subgroups")}.items():
         for by, own in partitions.items():
             for group, values in part(own, "groups").items():
                 keys = {"recipe": name, "by": by, "group": group, "images": values.get("images"),
