@@ -32,6 +32,7 @@ from chestxpert.evaluation.uncertainty.smallest import Equivalence, detectable_d
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 
 
+@settings(max_examples=12, deadline=None)  # statsmodels takes a tenth of a second for Holm's
 @given(P_VALUES)
 def test_adjusted_p_values(p_values: list[float]) -> None:
     for ours, method in ((holm, "holm"), (benjamini_hochberg, "fdr_bh")):
