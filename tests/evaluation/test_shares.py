@@ -89,10 +89,10 @@ def test_where_there_is_no_share_or_nobody_there_is_no_interval() -> None:
 def test_patients_are_counted_where_the_truth_is_known() -> None:
     owner = np.array([0, 0, 1, 2, 3])
     truth = np.array([[1, 1, 1, 0, 0]], dtype=bool).T
-    decided = np.array([[0, 1, 0, 1, 1]], dtype=bool).T
+    decided = np.array([[0, 0, 0, 1, 1]], dtype=bool).T
     known = np.array([[1, 1, 1, 1, 0]], dtype=bool).T
     counts = {name: int(values[0]) for name, values in patients_behind(truth, decided, owner, known).items()}
-    assert counts == {"recall": 2, "precision": 2, "f1": 3}
+    assert counts == {"recall": 2, "precision": 1, "f1": 3}
     assert patients_behind(truth, decided, owner)["f1"].tolist() == [4]
     assert patients_with(np.zeros((5, 2), dtype=bool), owner).tolist() == [0, 0]
 
