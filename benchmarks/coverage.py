@@ -1,9 +1,13 @@
 """How often the 95 % intervals hold the truth, and how often equal recipes are told apart, by simulation.
 
-Run: python benchmarks/coverage.py [--patients 280] [--studies 1000] [--draws 500] [--seeds 3]
+Run: python benchmarks/coverage.py [--patients 280] [--studies 1000] [--draws 500] [--seeds 3] [--cut 0.9]
+     [--save FILE]
+
+With --save the answers so far are kept in FILE after every 20 studies, and a run with the same settings that was
+stopped goes on there: every study has random streams of its own, so it makes no difference.
 
 Each study draws new patients, one to eight images each, whose labels and scores resemble each other within a patient;
-15 labels with NIH-like prevalences from 40 % down to 1 %. The truth is the metric on 150,000 other patients. Two scores
+15 labels with NIH-like prevalences from 40 % down to 1 %. The truth is the metric on 600,000 other patients. Two scores
 of one skill, correlated as those of two recipes on the same images are, give the contrast; the second is on another
 scale, since recipes are. For the recalls of a diagnosis each score has thresholds from as many validation patients; the
 recall that these reach is known exactly. A last part lets the skill vary with the seed, and asks of intervals that
@@ -13,15 +17,18 @@ speak of other seeds.
 from __future__ import annotations
 
 import argparse
+import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from chestxpert.evaluation.bootstrap import PatientDraws, interval, two_sided_p
-from chestxpert.evaluation.metrics import auroc, average_precision, f1, macro, ratio
+from chestxpert.evaluation.metrics import auroc, average_precision, f1, macro, precision, ratio, recall
 from chestxpert.evaluation.paired_cases import Cases, Outcomes, drawn_alarms, drawn_recall, matched_recall
 from chestxpert.evaluation.routing import FOUND
 from chestxpert.evaluation.scored import Scored
@@ -32,15 +39,22 @@ from chestxpert.evaluation.uncertainty.jackknife import influences, jackknife_er
 from chestxpert.evaluation.uncertainty.paired import analytic
 from chestxpert.evaluation.uncertainty.permutation import permutation_p
 from chestxpert.evaluation.uncertainty.seeds import SeedVariance, combined_interval
+from chestxpert.evaluation.uncertainty.shares import f1_of_patients, share_of_patients
 from chestxpert.evaluation.uncertainty.smallest import Equivalence, detectable_difference
-from chestxpert.evaluation.uncertainty.spread import carriers, mean_move
+from chestxpert.evaluation.uncertainty.spread import carriers, mean_move, patients_behind
 from chestxpert.evaluation.weighted_ranking import drawn_ranking
+from chestxpert.files import write_text
 from chestxpert.labels import NIH15
 from chestxpert.taxonomy import study_taxonomy
 
 PREVALENCE = (0.40, 0.20, 0.18, 0.13, 0.08, 0.07, 0.07, 0.06, 0.05, 0.04, 0.04, 0.04, 0.03, 0.02, 0.01)
 SHOWN = {0: "40 %", 3: "13 %", 8: "5 %", 12: "3 %", 14: "1 %"}
-SKILL, SKILL_SD, CUT = 1.2, 0.1, 0.9
+SKILL, SKILL_SD = 1.2, 0.1
+LABELS_ONLY = ("recall", "precision")
+"""Metrics of which single labels are asked, and not their means."""
+POPULATIONS = 4
+"""Of 150,000 patients each, whose mean is the truth."""
+KEEP_EVERY = 20
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -49,16 +63,44 @@ Ends = tuple[float, float]
 
 
 class Tally:
-    """Shares of studies in which something held."""
+    """Shares of studies in which something held; kept in a file, if there is one, so that a stopped run goes on.
 
-    def __init__(self) -> None:
-        self.held: dict[str, list[bool]] = defaultdict(list)
+    Parameters
+    ----------
+    settings : mapping
+        What the answers depend on; a file of other settings is not gone on with.
+    path : Path, optional
+    """
+
+    def __init__(self, settings: Mapping[str, Any], path: Path | None = None) -> None:
+        self.settings, self.path = dict(settings), path
+        self.held: dict[str, list[int]] = defaultdict(list)
+        self.done: dict[str, int] = defaultdict(int)
+        if path is not None and path.exists():
+            stored = json.loads(path.read_text())
+            if stored["settings"] != self.settings:
+                raise SystemExit(f"{path} holds answers to other settings: {stored['settings']}. Name another file.")
+            self.held.update(stored["held"])
+            self.done.update(stored["done"])
 
     def intervals(self, what: str, truth: float, kinds: Mapping[str, Ends]) -> None:
         """Count which intervals hold the truth; one that is not defined is left out, and how often is printed."""
         for kind, (low, high) in kinds.items():
             if not np.isnan(low):
-                self.held[f"{what}, {kind} interval holds the truth"].append(low <= truth <= high)
+                self.add(f"{what}, {kind} interval holds the truth", low <= truth <= high)
+
+    def add(self, what: str, held: bool) -> None:
+        """Count one study."""
+        self.held[what].append(int(held))
+
+    def over(self, part: str, studies: int, one_study: Callable[[int], None]) -> None:
+        """All studies of one part that are not yet done, and what came out of them."""
+        for study in range(self.done[part], studies):
+            one_study(study)
+            self.done[part] = study + 1
+            if self.path is not None and ((study + 1) % KEEP_EVERY == 0 or study + 1 == studies):
+                kept = {"settings": self.settings, "done": self.done, "held": self.held}
+                write_text(self.path, json.dumps(kept))
 
     def show(self) -> None:
         """Print every share with its standard error and the number of studies."""
@@ -66,7 +108,6 @@ class Tally:
             share = float(np.mean(held))
             error = (share * (1 - share) / len(held)) ** 0.5
             print(f"{share:.3f} (standard error {error:.3f}, {len(held)} studies)  {what}")
-        self.held.clear()
 
 
 def owners_of(patients: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -95,76 +136,88 @@ def sample(patients: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.int6
     return owner, truth, SKILL * truth + first, SKILL * truth + 0.6 * first + 0.8 * noise(owner, 0.7, rng)
 
 
-def point(truth: Bools, scores: Array) -> Values:
+def point(truth: Bools, scores: Array, cut: float) -> Values:
     """(K,) metrics on the images as they are."""
+    decided = scores >= cut
     return {
         "AUROC": auroc(truth, scores),
         "AP": average_precision(truth, scores),
-        "F1": f1(truth, scores >= CUT),
+        "F1": f1(truth, decided),
+        "recall": recall(truth, decided),
+        "precision": precision(truth, decided),
     }
 
 
-def drawn(truth: Bools, scores: Array, draws: PatientDraws) -> Values:
+def truths_of(cut: float) -> Values:
+    """The metrics on so many patients that they hardly vary: the mean over populations."""
+    values = []
+    for population in range(POPULATIONS):
+        _, truth, scores, _ = sample(150_000, np.random.default_rng([9, population]))
+        values.append(point(truth, scores, cut))
+    return {name: np.mean([each[name] for each in values], axis=0) for name in values[0]}
+
+
+def drawn(truth: Bools, scores: Array, draws: PatientDraws, cut: float) -> Values:
     """(D, K) metrics in every draw."""
-    area, precision = drawn_ranking(truth, scores, draws, workers=1)
-    decided = scores >= CUT
+    area, mean_precision = drawn_ranking(truth, scores, draws, workers=1)
+    decided = scores >= cut
     hits, calls, held = (draws.totals(images) for images in (truth & decided, decided, truth))
-    return {"AUROC": area, "AP": precision, "F1": np.where(held > 0, ratio(2 * hits, calls + held), np.nan)}
+    shares = {"F1": ratio(2 * hits, calls + held), "recall": ratio(hits, held), "precision": ratio(hits, calls)}
+    return {"AUROC": area, "AP": mean_precision} | {
+        name: np.where(held > 0, values, np.nan) for name, values in shares.items()
+    }
 
 
-def one_study(truths: Values, patients: int, n_draws: int, study: int, rng: np.random.Generator, tally: Tally) -> None:
+def one_study(truths: Values, patients: int, n_draws: int, cut: float, study: int, tally: Tally) -> None:
     """Count what holds in one study of two recipes of equal skill."""
-    owner, truth, *scores = sample(patients, rng)
+    owner, truth, *scores = sample(patients, np.random.default_rng([3, study]))
     draws = PatientDraws.draw(owner.astype(str), n_draws, study)
     place, without = draws.patient_of_image, leave_out(draws)
-    points = [point(truth, each) for each in scores]
-    spreads = [drawn(truth, each, draws) for each in scores]
-    left = [drawn(truth, each, without) for each in scores]
+    points = [point(truth, each, cut) for each in scores]
+    spreads = [drawn(truth, each, draws, cut) for each in scores]
+    left = [drawn(truth, each, without, cut) for each in scores]
     parts = [AurocParts.of(truth, each, place) for each in scores]
+    moves = [{name: influences(left[k][name], points[k][name]) for name in truths} for k in (0, 1)]
     other = 3 * scores[1] - 2  # another scale, as recipes have
-    runs = [as_run(truth, scores[0], scores[0] >= CUT), as_run(truth, other, scores[1] >= CUT)]
+    runs = [as_run(truth, scores[0], scores[0] >= cut), as_run(truth, other, scores[1] >= cut)]
     permuted = permutation_p(runs[:1], runs[1:], draws, study)
-    for name, true_values in truths.items():
-        moves = [influences(left[side][name], points[side][name]) for side in (0, 1)]
+    for name in (name for name in truths if name not in LABELS_ONLY):
         means = [float(macro(points[side][name])) for side in (0, 1)]
         draws_of = [macro(spreads[side][name]) for side in (0, 1)]
         tally.intervals(
             f"macro {name}",
-            float(true_values.mean()),
-            macro_intervals(name, means[0], draws_of[0], mean_move(moves[0]), parts[0].macro()),
+            float(truths[name].mean()),
+            macro_intervals(name, means[0], draws_of[0], mean_move(moves[0][name]), parts[0].macro()),
         )
         differences, difference = draws_of[0] - draws_of[1], means[0] - means[1]
-        tally.intervals(
-            f"difference of macro {name}",
-            0.0,
-            macro_intervals(
-                name, difference, differences, mean_move(moves[0] - moves[1]), parts[0].macro().minus(parts[1].macro())
-            ),
-        )
-        tally.held[f"difference of macro {name}, bootstrap p below .05 though there is none"].append(
-            two_sided_p(differences) < 0.05
-        )
-        tally.held[f"difference of macro {name}, permutation p below .05 though there is none"].append(
-            permuted[f"macro_{name.lower()}"] <= 0.05
-        )
-        error = float(differences.std(ddof=1))
-        shift = detectable_difference(error)
-        tally.held[f"difference of macro {name} as large as can be seen is seen (80 % wanted)"].append(
-            two_sided_p(differences + shift) < 0.05
-        )
-        tally.held[f"difference of macro {name} at the margin is called equivalent (5 % wanted)"].append(
-            Equivalence.of(differences + 3.5 * error, 3.5 * error).shown()
-        )
+        moved = mean_move(moves[0][name] - moves[1][name])
+        apart = parts[0].macro().minus(parts[1].macro())
+        kinds = macro_intervals(name, difference, differences, moved, apart)
+        tally.intervals(f"difference of macro {name}", 0.0, kinds)
+        count_claims(f"difference of macro {name}", differences, permuted[f"macro_{name.lower()}"], tally)
+    count, behind = carriers(truth, place), patients_behind(truth, scores[0] >= cut, place)
+    for name, true_values in truths.items():
         for label, prevalence in SHOWN.items():
-            count = int(carriers(truth[:, [label]], place)[0])
+            patients_of = int(behind[name.lower()][label]) if name.lower() in behind else 0
             tally.intervals(
                 f"{name} of a label of {prevalence}",
                 float(true_values[label]),
                 label_intervals(
-                    name, float(points[0][name][label]), spreads[0][name][:, label], moves[0][:, label], count,
-                    parts[0].column(label),
+                    name, float(points[0][name][label]), spreads[0][name][:, label], moves[0][name][:, label],
+                    int(count[label]), patients_of, parts[0].column(label),
                 ),
             )  # fmt: skip
+
+
+def count_claims(what: str, differences: Array, permuted: float, tally: Tally) -> None:
+    """Count the false alarms of a difference that is none, and whether one as large as can be seen is seen."""
+    tally.add(f"{what}, bootstrap p below .05 though there is none", two_sided_p(differences) < 0.05)
+    tally.add(f"{what}, permutation p below .05 though there is none", permuted <= 0.05)
+    error = float(differences.std(ddof=1))
+    seen = two_sided_p(differences + detectable_difference(error)) < 0.05
+    tally.add(f"{what} as large as can be seen is seen (80 % wanted)", seen)
+    equal = Equivalence.of(differences + 3.5 * error, 3.5 * error).shown()
+    tally.add(f"{what} at the margin is called equivalent (5 % wanted)", equal)
 
 
 def as_run(truth: Bools, scores: Array, decisions: Bools) -> Scored:
@@ -187,14 +240,19 @@ def macro_intervals(name: str, mean: float, draws: Array, moves: Array, parts: A
 
 
 def label_intervals(
-    name: str, value: float, draws: Array, moves: Array, count: int, parts: AurocParts
+    name: str, value: float, draws: Array, moves: Array, count: int, behind: int, parts: AurocParts
 ) -> dict[str, Ends]:
-    """Every kind of interval of one label's metric."""
-    kinds = {
-        "percentile": interval(draws)[:2],
-        "BCa": bca(draws, value, moves),
-        "log-odds t": logit_t(value, float(jackknife_error(moves)), count),
-    }
+    """Every kind of interval of one label's metric; none where it has no value."""
+    if np.isnan(value):
+        return {}
+    error = float(jackknife_error(moves))
+    kinds = {"percentile": interval(draws)[:2], "BCa": bca(draws, value, moves)}
+    if name in ("AUROC", "AP"):
+        kinds["log-odds t"] = logit_t(value, error, count)
+        if name == "AP":
+            kinds["log-odds t, at least binomial"] = logit_t(value, error, count, binomial=True)
+    else:
+        kinds["Wilson's"] = (f1_of_patients if name == "F1" else share_of_patients)(value, error, behind, count)
     return kinds | _obuchowski(name, parts)
 
 
@@ -205,10 +263,9 @@ def _obuchowski(name: str, parts: AurocParts) -> dict[str, Ends]:
     return {"Obuchowski's": (entry["low"], entry["high"])}
 
 
-def one_study_of_seeds(
-    truth_value: float, patients: int, seeds: int, n_draws: int, study: int, rng: np.random.Generator, tally: Tally
-) -> None:
+def one_study_of_seeds(truth_value: float, patients: int, seeds: int, n_draws: int, study: int, tally: Tally) -> None:
     """Count which intervals of macro AUROC hold its mean over all seeds, for a few seeds whose skill varies."""
+    rng = np.random.default_rng([2, study])
     owner = owners_of(patients, rng)
     truth, common = labels_of(owner, rng), noise(owner, 0.7, rng)
     draws = PatientDraws.draw(owner.astype(str), n_draws, study)
@@ -283,20 +340,17 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=1000)
     parser.add_argument("--draws", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=3)
-    arguments = parser.parse_args()
-    rng, tally = np.random.default_rng(1), Tally()
-    _, truth, scores, _ = sample(150_000, rng)
-    truths = point(truth, scores)
-    for study in range(arguments.studies):
-        one_study(truths, arguments.patients, arguments.draws, study, rng, tally)
-    print(f"{arguments.studies} studies of {arguments.patients} patients, {arguments.draws} draws each")
-    tally.show()
-    for study in range(arguments.studies):
-        one_diagnosis(arguments.patients, arguments.draws, study, tally)
-    tally.show()
-    value = true_over_seeds(rng)
-    for study in range(arguments.studies):
-        one_study_of_seeds(value, arguments.patients, arguments.seeds, arguments.draws, study, rng, tally)
+    parser.add_argument("--cut", type=float, default=0.9, help="threshold of the scores, for F1, recall and precision")
+    parser.add_argument("--save", type=Path, help="file that keeps what is done, to go on with")
+    asked = parser.parse_args()
+    settings = {name: getattr(asked, name) for name in ("patients", "draws", "seeds", "cut")}
+    tally, patients, draws = Tally(settings, asked.save), asked.patients, asked.draws
+    truths = truths_of(asked.cut)
+    over_seeds = float(np.mean([true_over_seeds(np.random.default_rng(10 + k)) for k in range(6)]))
+    tally.over("contrasts", asked.studies, lambda k: one_study(truths, patients, draws, asked.cut, k, tally))
+    tally.over("diagnosis", asked.studies, lambda k: one_diagnosis(patients, draws, k, tally))
+    tally.over("seeds", asked.studies, lambda k: one_study_of_seeds(over_seeds, patients, asked.seeds, draws, k, tally))
+    print(f"studies of {patients} patients, {draws} draws each, threshold {asked.cut}")
     tally.show()
 
 

@@ -154,8 +154,15 @@ def test_every_figure_says_how_sure_it_is(comparison: dict, cohort: Cohort) -> N
         auroc = recipe["metrics"]["macro_auroc"]
         assert auroc["obuchowski"]["error"] == pytest.approx(auroc["sd_patients"], rel=0.4)
         for label in recipe["per_label"].values():
-            assert label["auroc"]["interval"] == label["ap"]["interval"] == "logit-t"
-            assert label["f1"]["interval"] == "percentile"
+            kinds = {name: label[name]["interval"] for name in ("auroc", "ap", "f1", "recall", "precision", "brier")}
+            assert kinds == {
+                "auroc": "logit-t",
+                "ap": "logit-t-binomial",
+                "f1": "wilson-f1",
+                "recall": "wilson",
+                "precision": "wilson",
+                "brier": "percentile",
+            }
             assert label["auroc"]["obuchowski"]["low"] < label["auroc"]["mean"]
 
 

@@ -40,6 +40,12 @@ def test_by_hand() -> None:
     assert treat_all([0.4], [0.2]).tolist() == [[pytest.approx(0.4 - 0.6 * 0.25)]]
 
 
+def test_a_probability_of_just_the_threshold_is_acted_on() -> None:
+    truth, probs = np.array([[True], [False]]), np.array([[0.25], [0.25]])
+    assert net_benefit(truth, probs, [0.25]).tolist() == [[pytest.approx((1 - 1 / 3) / 2)]]
+    assert net_benefit(truth, probs, [0.2500001]).tolist() == [[0.0]]
+
+
 def test_acting_on_all_and_on_none_are_the_two_ends() -> None:
     rng = np.random.default_rng(0)
     truth = rng.random((50, 3)) < 0.2

@@ -1,5 +1,6 @@
 """Measuring on what two data sets share: each label on its known images, as if there were no others."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from chestxpert.evaluation.elsewhere import Seen, measure, why_not_shared
 from chestxpert.evaluation.elsewhere_text import evaluation_table
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.uncertainty.intervals import jackknifed, logit_t
+from chestxpert.evaluation.uncertainty.shares import f1_of_patients
 from chestxpert.labels import CXRLT20, NIH15, LabelSpace
 
 SPACE = LabelSpace("small", ("Effusion", "Mass", "Hernia", "No Finding"))
@@ -60,8 +62,6 @@ def test_intervals_are_over_patients_as_if_each_draw_were_made() -> None:
         table = np.array(values[name])
         entry, macro = result["per_label"]["Mass"][name], result["macro"][name]
         assert (entry["n_draws"], macro["n_draws"], macro["n"]) == (40, 40, 2)
-        if name == "f1":
-            assert (entry["low"], entry["high"]) == pytest.approx(np.quantile(table[:, 1], [0.025, 0.975]))
         if name != "ap":
             assert (macro["low"], macro["high"]) == pytest.approx(np.quantile(table.mean(axis=1), [0.025, 0.975]))
 
@@ -71,17 +71,28 @@ def test_intervals_of_labels_and_of_mean_average_precision_leave_patients_out_by
     result = measure(SEEN, labels, THRESHOLDS, draws=5)
     names = np.unique(PATIENTS)
 
-    def of(rows: np.ndarray) -> np.ndarray:
+    def of(rows: np.ndarray, metric: Callable[..., float], values: np.ndarray) -> np.ndarray:
         mine = [rows & KNOWN[:, column] for column in range(2)]
-        return np.array([average_precision_score(TRUTH[m, k], PROBS[m, k]) for k, m in enumerate(mine)])
+        return np.array([metric(TRUTH[m, k], values[m, k]) for k, m in enumerate(mine)])
 
-    whole = of(np.ones(N, dtype=bool))
-    moves = (len(names) - 1) * (whole - np.array([of(patient != PATIENTS) for patient in names]))
-    mass = result["per_label"]["Mass"]["ap"]
+    def left_out(metric: Callable[..., float], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        whole = of(np.ones(N, dtype=bool), metric, values)
+        each = np.array([of(patient != PATIENTS, metric, values) for patient in names])
+        return whole, (len(names) - 1) * (whole - each)
+
+    whole, moves = left_out(average_precision_score, PROBS)
+    mass = result["per_label"]["Mass"]
     sides = [len(set(PATIENTS[KNOWN[:, 1] & (TRUTH[:, 1] == side)])) for side in (True, False)]
     error = moves[:, 1].std(ddof=1) / len(names) ** 0.5
-    assert (mass["low"], mass["high"]) == pytest.approx(logit_t(whole[1], error, min(sides)))
-    assert mass["interval"] == "logit-t"
+    by_hand = logit_t(whole[1], error, min(sides), binomial=True)
+    assert (mass["ap"]["low"], mass["ap"]["high"]) == pytest.approx(by_hand)
+    assert mass["ap"]["interval"] == "logit-t-binomial"
+    decided = PROBS >= 0.4
+    f1, moved = left_out(f1_score, decided)
+    either = len(set(PATIENTS[KNOWN[:, 1] & (TRUTH[:, 1] | decided[:, 1])]))
+    by_hand = f1_of_patients(f1[1], moved[:, 1].std(ddof=1) / len(names) ** 0.5, either, min(sides))
+    assert (mass["f1"]["low"], mass["f1"]["high"]) == pytest.approx(by_hand)
+    assert mass["f1"]["interval"] == "wilson-f1"
     macro = result["macro"]["ap"]
     assert (macro["low"], macro["high"]) == pytest.approx(jackknifed(float(whole.mean()), moves.mean(axis=1)))
     assert macro["interval"] == "jackknife"

@@ -41,6 +41,14 @@ def test_bca_is_scipys_to_the_last_digit_on_scipys_own_draws() -> None:
     )
 
 
+def test_the_percentile_interval_is_scipys_on_scipys_own_draws() -> None:
+    data = np.random.default_rng(6).exponential(size=25)
+    theirs = stats.bootstrap((data,), np.mean, n_resamples=999, method="percentile", rng=np.random.default_rng(2))
+    low, high, n_draws = interval(theirs.bootstrap_distribution)
+    assert n_draws == 999
+    assert (low, high) == pytest.approx(tuple(theirs.confidence_interval), abs=1e-12)
+
+
 def test_bca_of_clustered_auroc_takes_whole_patients() -> None:
     """Each image three times over: the same interval, since the patients are the same."""
     rng = np.random.default_rng(1)

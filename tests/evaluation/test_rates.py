@@ -22,11 +22,14 @@ CASES = st.tuples(st.integers(1, 25), st.integers(1, 4)).flatmap(
 def test_rates_are_scikit_learns_on_the_known_images(case: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     truth, decisions, known = case
     found = (mcc(truth, decisions, known), specificity(truth, decisions, known))
+    found_share = Counts.of(truth, decisions, known).sensitivity()
     for label in range(truth.shape[1]):
         rows = known[:, label]
         held, decided = truth[rows, label], decisions[rows, label]
         both = held.any() and not held.all()
         assert found[0][label] == pytest.approx(matthews_corrcoef(held, decided) if both else np.nan, nan_ok=True)
+        share = recall_score(held, decided, zero_division=np.nan) if held.any() else np.nan
+        assert found_share[label] == pytest.approx(share, nan_ok=True)
         left_alone = recall_score(~held, ~decided, zero_division=np.nan) if (~held).any() else np.nan
         assert found[1][label] == pytest.approx(left_alone, nan_ok=True)
     assert (mcc(truth, ~decisions, known) == pytest.approx(-found[0], nan_ok=True)) or not known.any()

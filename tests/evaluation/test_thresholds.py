@@ -46,6 +46,13 @@ def test_of_equally_good_thresholds_the_highest_is_taken() -> None:
     assert best_f1_threshold([True, False, False, True], [0.9, 0.6, 0.5, 0.4]) == pytest.approx(0.75)
 
 
+def test_a_close_call_between_few_and_many_is_counted_right() -> None:
+    """One of five found at the first image is an F1 of 1/3, three of them among twelve images one of 6/17."""
+    truth = np.array([1, *[0] * 9, 1, 1, *[0] * 30, 1, 1], dtype=bool)
+    chosen = best_f1_threshold(truth, np.linspace(1, 0, len(truth)))
+    assert (np.linspace(1, 0, len(truth)) >= chosen).sum() == 12
+
+
 def test_neighbouring_floats_are_still_told_apart() -> None:
     low = 0.3
     high = np.nextafter(low, 1)

@@ -10,6 +10,7 @@ import yaml
 
 from chestxpert.cohort.table import Cohort
 from chestxpert.recipe import DRAWS, LOSSES, MIXES, POSTHOC, ROUTINGS, STAGES
+from chestxpert.report.methods import write as methods_module
 from chestxpert.report.methods.bibliography import Cited, named_in, works
 from chestxpert.report.methods.write import methods_section
 from chestxpert.report.read import read_study
@@ -42,6 +43,36 @@ def test_entries_are_whole() -> None:
         assert "title = " in work.entry
 
 
+FIELD = re.compile(r"  (author|title|journal|booktitle|publisher|volume|pages|year) = \{(.+)\}(,?)")
+
+
+@pytest.mark.parametrize("key", works())
+def test_an_entry_is_bibtex_field_by_field(key: str) -> None:
+    """No parser in the project: each entry is its kind and key, a field a line, commas between, and a brace."""
+    first, *lines, last = works()[key].entry.splitlines()
+    kind = re.fullmatch(r"@(article|inproceedings|incollection)\{\w+,", first)
+    assert kind is not None
+    assert last == "}"
+    matches = [FIELD.fullmatch(line) for line in lines]
+    assert all(matches), lines
+    fields = {match[1]: match[2] for match in matches if match}
+    assert [match[3] for match in matches if match] == [","] * (len(lines) - 1) + [""]
+    assert len(fields) == len(lines)
+    assert ("journal" in fields, "booktitle" in fields) == (kind[1] == "article", kind[1] != "article")
+    assert "volume" in fields or kind[1] != "article"
+    for author in fields["author"].split(" and "):
+        assert author == "others" or re.fullmatch(r"[^,]+, [^,]+", author), author
+    assert re.fullmatch(r"\d+--\d+", fields.get("pages", "1--2"))
+
+
+def test_no_entry_is_there_for_nothing() -> None:
+    """Every work is cited by the methods section itself, or named by a method of the catalogue."""
+    folder = Path(methods_module.__file__).parent
+    written = " ".join(path.read_text() for path in folder.glob("*.py"))
+    named = {work.key for _, source in SOURCES for work in named_in(source)}
+    assert [key for key in works() if key not in named and key not in written] == []
+
+
 def test_works_are_cited_as_in_a_running_text() -> None:
     cited = Cited()
     assert cited("holm1979simple") == "(Holm, 1979)"
@@ -70,6 +101,7 @@ def test_the_section_says_what_the_folder_records(study_folder: Path) -> None:
     assert "flat-weighted: loss bce (binary cross-entropy on logits), positives weighted" in said["Training"]
     assert "3 seeds" in said["Training"]
     assert "400 bootstrap draws over patients" in said["Statistics"]
+    assert "Wilson's interval (Wilson, 1927), and that of average precision" in said["Statistics"]
     assert "torch 2.9.0" in said["Software"]
     assert cohort.fingerprint in said["Software"]
 

@@ -19,9 +19,9 @@ from chestxpert.evaluation import metrics
 from chestxpert.evaluation.bootstrap import LEVEL, PatientDraws
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, ratio
 from chestxpert.evaluation.predictions import Predictions
-from chestxpert.evaluation.uncertainty.estimates import LOGIT_T, estimate
+from chestxpert.evaluation.uncertainty.estimates import estimate, kind_of
 from chestxpert.evaluation.uncertainty.jackknife import influences, leave_out
-from chestxpert.evaluation.uncertainty.spread import carriers, mean_move
+from chestxpert.evaluation.uncertainty.spread import carriers, mean_move, patients_behind
 from chestxpert.evaluation.weighted_ranking import drawn_ranking
 from chestxpert.labels import LabelSpace
 
@@ -187,16 +187,17 @@ def _described(
 ) -> dict[str, Any]:  # fmt: skip
     known = seen.known[:, column]
     held = seen.truth[known, column]
-    carried = int(carriers(held[:, np.newaxis], draws.patient_of_image[known])[0])
+    place, decided = draws.patient_of_image[known], seen.probs[known, column] >= threshold
+    carried = int(carriers(held[:, np.newaxis], place)[0])
+    counts = patients_behind(held[:, np.newaxis], decided[:, np.newaxis], place)
+    behind = {name: int(patients[0]) for name, patients in counts.items()}
     return {
         "n_known": len(held),
         "n_positive": int(held.sum()),
         "prevalence": float(ratio(held.sum(), len(held))),
         "threshold": threshold,
         **{
-            name: _with_interval(
-                point[name], drawn[name], moves[name], "logit-t" if name in LOGIT_T else "percentile", carried
-            )
+            name: _with_interval(point[name], drawn[name], moves[name], kind_of(name), carried, behind.get(name, 0))
             for name in METRICS
         },
     }
@@ -215,9 +216,11 @@ def _macro(
     return _with_interval(value, means, moved, kind) | {"n": len(findings)}
 
 
-def _with_interval(value: float, drawn: FloatArray, moves: FloatArray, kind: str, carried: int = 0) -> dict[str, Any]:
+def _with_interval(
+    value: float, drawn: FloatArray, moves: FloatArray, kind: str, carried: int = 0, behind: int = 0
+) -> dict[str, Any]:
     """One figure with the interval that a study's comparison gives it."""
-    entry = estimate(value, drawn, moves, kind, carried)
+    entry = estimate(value, drawn, moves, kind, carried, behind)
     return {"value": value, "low": entry["low"], "high": entry["high"], "interval": kind} | {
         "n_draws": entry["n_draws"],
         "level": LEVEL,

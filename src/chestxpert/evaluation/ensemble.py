@@ -17,8 +17,7 @@ import numpy as np
 
 from chestxpert.cohort.table import Cohort
 from chestxpert.errors import PredictionsError
-from chestxpert.evaluation.calibration.curve import WIDEST, from_logits
-from chestxpert.evaluation.inference import logit
+from chestxpert.evaluation.log_odds import finite_logit, sigmoid
 from chestxpert.evaluation.metrics import FloatArray
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.uncertainty.auroc_parts import midranks
@@ -105,7 +104,7 @@ def _of_split(
 
 
 def _mean_odds(probs: FloatArray) -> FloatArray:
-    return from_logits(np.clip(logit(probs), -WIDEST, WIDEST).mean(axis=0))
+    return sigmoid(finite_logit(probs).mean(axis=0))
 
 
 def _mixture(given: FloatArray, tree: Taxonomy) -> FloatArray:

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from chestxpert.cohort.table import Cohort
-from chestxpert.evaluation.logistic import fit_logistic, sigmoid
+from chestxpert.evaluation.log_odds import sigmoid
+from chestxpert.evaluation.logistic import fit_logistic
 from chestxpert.evaluation.metrics import FloatArray
 from chestxpert.evaluation.predictions import Predictions
 

@@ -27,7 +27,13 @@ from chestxpert.evaluation.groups import describe_groups
 from chestxpert.evaluation.measures import Values
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, ratio
 from chestxpert.evaluation.partitions import DEFAULT, partitions
-from chestxpert.evaluation.recipe_results import RunMeasures, RunResult, describe_recipe, recipe_values
+from chestxpert.evaluation.recipe_results import (
+    RunMeasures,
+    RunResult,
+    describe_recipe,
+    label_estimate,
+    recipe_values,
+)
 from chestxpert.evaluation.reliability import BINS, reliability, share_interval
 from chestxpert.evaluation.roc import MAX_FPR
 from chestxpert.evaluation.scored import Scored
@@ -127,11 +133,20 @@ def _operating(study: Study, points: Points, draws: Points, scored: Mapping[str,
         "partial_auroc": {"max_fpr": MAX_FPR, "standardised": "McClish 1989"},
         "detailed": list(study.detailed),
         "recipes": {
-            name: {"overall": _ranking(runs)} | _both(study, names, points[name], draws[name])
+            name: {"overall": _ranking(runs)}
+            | _with_recall(_both(study, names, points[name], draws[name]), study.cohort.label_space.labels, runs)
             for name, runs in study.measured.items()
         },
         "net_benefit": _net_benefit(study, scored),
     }
+
+
+def _with_recall(described: dict[str, Any], labels: Sequence[str], runs: Sequence[RunMeasures]) -> dict[str, Any]:
+    """The sensitivity of a label with the interval that its recall has: it is the same figure."""
+    for column, label in enumerate(labels):
+        recall = label_estimate("recall", column, runs)
+        described["per_label"][label]["sensitivity"] |= {end: recall[end] for end in ("low", "high")}
+    return described
 
 
 def _ranking(runs: Sequence[RunMeasures]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from chestxpert.cohort.table import Cohort
 from chestxpert.errors import PredictionsError
+from chestxpert.evaluation.log_odds import finite_logit, logit, sigmoid
 from chestxpert.evaluation.metrics import BoolArray, FloatArray
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.labels import LabelSpace
@@ -39,16 +40,6 @@ COLDEST, HOTTEST = 0.05, 20.0
 """Bounds of a fitted temperature. Below the first nothing is fitted: a decision that errs on no validation image would
 want 0, and be as sure of every other image."""
 
-_WIDEST = 40.0
-"""Largest logit that a fit sees: what stored probabilities of 0 and 1 stand for."""
-
-
-def logit(probs: npt.ArrayLike) -> FloatArray:
-    """log(p / (1 - p)); minus and plus infinity at 0 and 1."""
-    values = np.asarray(probs, dtype=np.float64)
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(values) - np.log1p(-values))
-
 
 def tempered(probs: npt.ArrayLike, temperature: npt.ArrayLike) -> FloatArray:
     """Probabilities whose logits are divided by `temperature`, above 0; it broadcasts against `probs`.
@@ -56,7 +47,7 @@ def tempered(probs: npt.ArrayLike, temperature: npt.ArrayLike) -> FloatArray:
     A temperature of 1 gives back the very same numbers.
     """
     values, divisor = np.asarray(probs, dtype=np.float64), np.asarray(temperature, dtype=np.float64)
-    return np.where(divisor == 1.0, values, np.exp(-np.logaddexp(0.0, -logit(values) / divisor)))
+    return np.where(divisor == 1.0, values, sigmoid(logit(values) / divisor))
 
 
 def fit_temperature(truth: npt.ArrayLike, probs: npt.ArrayLike) -> float | None:
@@ -76,7 +67,7 @@ def fit_temperature(truth: npt.ArrayLike, probs: npt.ArrayLike) -> float | None:
     is nothing to fit on: all answers are alike, no logit differs from 0, or the likelihood still grows at `COLDEST`.
     """
     held = np.asarray(truth, dtype=np.bool_)
-    scores = np.clip(logit(probs), -_WIDEST, _WIDEST)
+    scores = finite_logit(probs)
     if not held.any() or held.all() or not scores.any():
         return None
     low, high = 1 / HOTTEST, 1 / COLDEST
@@ -90,7 +81,7 @@ def fit_temperature(truth: npt.ArrayLike, probs: npt.ArrayLike) -> float | None:
 
 def _slope(inverse: float, held: BoolArray, scores: FloatArray) -> float:
     """Derivative of the negative log-likelihood by the inverse temperature; it only ever grows."""
-    return float((scores * (np.exp(-np.logaddexp(0.0, -inverse * scores)) - held)).sum())
+    return float((scores * (sigmoid(inverse * scores) - held)).sum())
 
 
 def fit_temperatures(

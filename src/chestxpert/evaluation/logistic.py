@@ -13,13 +13,6 @@ _STEPS = 50
 _TOLERANCE = 1e-8
 
 
-def sigmoid(values: npt.ArrayLike) -> FloatArray:
-    """1 / (1 + exp(-x)), without overflow."""
-    x = np.asarray(values, dtype=np.float64)
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1.0, small) / (1.0 + small)
-
-
 @dataclass(frozen=True, eq=False)
 class _Problem:
     """What is maximised: a penalised log-likelihood of n weighted rows.

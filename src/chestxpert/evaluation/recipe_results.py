@@ -10,7 +10,7 @@ import numpy as np
 
 from chestxpert.cohort.frequency import training_groups
 from chestxpert.cohort.table import Cohort
-from chestxpert.evaluation.bootstrap import FEWER, PatientDraws
+from chestxpert.evaluation.bootstrap import FEWER, IntArray, PatientDraws
 from chestxpert.evaluation.contrasts import RecipeValues
 from chestxpert.evaluation.coverage import Coverage
 from chestxpert.evaluation.derived import Derived
@@ -33,7 +33,7 @@ from chestxpert.evaluation.run_metrics import defined_labels, label_counts, tree
 from chestxpert.evaluation.scored import Operating, Scored
 from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
 from chestxpert.evaluation.uncertainty.auroc_parts import AurocParts
-from chestxpert.evaluation.uncertainty.estimates import LOGIT_T, ends, estimate
+from chestxpert.evaluation.uncertainty.estimates import ends, estimate, kind_of
 from chestxpert.evaluation.uncertainty.intervals import bca
 from chestxpert.evaluation.uncertainty.paired import analytic
 from chestxpert.evaluation.uncertainty.seeds import SeedVariance, combined_interval
@@ -222,16 +222,36 @@ def _sources(name: str, values: RecipeValues) -> dict[str, Any]:
     return sources
 
 
+def label_estimate(name: str, column: int, measured: Sequence[RunMeasures]) -> dict[str, Any]:
+    """One metric of one label: mean over seeds and interval over patients.
+
+    Parameters
+    ----------
+    name : str
+        Of `LABEL_METRICS`.
+    column : int
+    measured : sequence of RunMeasures
+        The runs of one recipe.
+    """
+    return _estimate(
+        [run.test.per_label[name][column] for run in measured],
+        [run.drawn.per_label[name][:, column] for run in measured],
+        [run.spread.per_label[name][:, column] for run in measured],
+        kind_of(name),
+        int(measured[0].spread.carriers[column]),
+        _mean_behind([run.spread.behind for run in measured], name, column),
+    )
+
+
+def _mean_behind(behind: Sequence[Mapping[str, IntArray]], name: str, column: int) -> float:
+    """Mean over seeds of the patients behind a metric; 0 where it is no share."""
+    return float(np.mean([patients[name][column] for patients in behind])) if name in behind[0] else 0.0
+
+
 def _label(column: int, measured: Sequence[RunMeasures]) -> dict[str, Any]:
     entry: dict[str, Any] = {}
     for name in LABEL_METRICS:
-        entry[name] = _estimate(
-            [run.test.per_label[name][column] for run in measured],
-            [run.drawn.per_label[name][:, column] for run in measured],
-            [run.spread.per_label[name][:, column] for run in measured],
-            "logit-t" if name in LOGIT_T else "percentile",
-            int(measured[0].spread.carriers[column]),
-        )
+        entry[name] = label_estimate(name, column, measured)
     entry["auroc"]["obuchowski"] = analytic(AurocParts.average([run.spread.auroc for run in measured]).column(column))
     thresholds = [float(run.operating.labels.values[column]) for run in measured]
     return entry | {
@@ -272,8 +292,9 @@ def _levels(measured: Sequence[RunMeasures], taxonomy: Taxonomy) -> dict[str, An
                 [own[name][column] for own in per_seed],
                 [run.drawn_inner[name][:, column] for run in measured],
                 [run.spread.inner[name][:, column] for run in measured],
-                "logit-t" if name in LOGIT_T else "percentile",
+                kind_of(name),
                 int(measured[0].spread.inner_carriers[column]),
+                _mean_behind([run.spread.inner_behind for run in measured], name, column),
             )
             for name in LEVEL_METRICS
         }
@@ -304,10 +325,11 @@ def _estimate(
     moves: Sequence[FloatArray],
     kind: str = "percentile",
     carriers: int = 0,
+    patients: float = 0.0,
 ) -> dict[str, Any]:
     """Mean over seeds and its interval over patients."""
     mean = float(macro([float(point) for point in points]))
-    return estimate(mean, seed_mean(draws), seed_mean(moves), kind, carriers)
+    return estimate(mean, seed_mean(draws), seed_mean(moves), kind, carriers, patients)
 
 
 def _mean_cost(costs: Sequence[Mapping[str, Any]]) -> dict[str, float | int | None]:

@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from chestxpert.evaluation.bootstrap import PatientDraws
-from chestxpert.evaluation.logistic import fit_logistic, sigmoid
+from chestxpert.evaluation.log_odds import logit, sigmoid
+from chestxpert.evaluation.logistic import fit_logistic
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, known_columns, pair, ratio
+from chestxpert.evaluation.uncertainty.shares import wilson
 
 BINS = 10
 EPSILON = 1e-7
 """Probabilities are kept this far from 0 and 1 before their logit is taken: as near as 32-bit numbers come to 1."""
 
-Z = 1.959963984540054
-"""Of the normal distribution, between which and its negative 95 % lie."""
 FEWEST = 20
 """Positives, and negatives, from which on slope and intercept get an interval."""
 
@@ -43,12 +43,6 @@ class Cox:
     intercept: FloatArray
     slope: FloatArray
     in_the_large: FloatArray
-
-
-def logit(probs: npt.ArrayLike) -> FloatArray:
-    """log(p / (1 - p)), p kept `EPSILON` away from 0 and 1."""
-    kept = np.clip(np.asarray(probs, dtype=np.float64), EPSILON, 1 - EPSILON)
-    return np.asarray(np.log(kept) - np.log1p(-kept))
 
 
 def equal_mass_bins(scores: npt.ArrayLike, bins: int = BINS) -> npt.NDArray[np.int64]:
@@ -174,9 +168,7 @@ def share_interval(share: FloatArray, n: FloatArray, drawn: FloatArray) -> tuple
     variance = ratio((centred**2).sum(axis=0), told.sum(axis=0))
     effect = np.nan_to_num(ratio(variance, share * (1 - share) / n), nan=1.0)
     worth = n / np.maximum(effect, 1.0)
-    spread = Z**2 / worth
-    middle, half = share + spread / 2, Z * np.sqrt(share * (1 - share) / worth + spread / (4 * worth))
-    return np.maximum((middle - half) / (1 + spread), 0.0), np.minimum((middle + half) / (1 + spread), 1.0)
+    return wilson(share, worth)
 
 
 def cox(truth: npt.ArrayLike, probs: npt.ArrayLike, known: npt.ArrayLike | None = None) -> Cox:
@@ -192,7 +184,7 @@ def cox(truth: npt.ArrayLike, probs: npt.ArrayLike, known: npt.ArrayLike | None 
 def _fit(held: BoolArray, values: FloatArray) -> tuple[float, float, float]:
     if not held.any() or held.all():
         return float("nan"), float("nan"), float("nan")
-    x = logit(values)
+    x = logit(values, EPSILON)
     large = float(fit_logistic(np.empty((len(x), 0)), held, offset=x)[0])
     lower, upper = x[~held], x[held]
     # No line has a finite slope if one class lies wholly on one side (Albert and Anderson, Biometrika 71, 1984).
@@ -213,7 +205,7 @@ def drawn_cox(
     fewer than `FEWEST` positives or negatives get none.
     """
     told = np.ones_like(truth) if known is None else known
-    x = logit(probs)
+    x = logit(probs, EPSILON)
     both = _one_step([np.ones_like(x), x], truth, told, np.zeros_like(x), [fitted.intercept, fitted.slope], draws)
     large = _one_step([np.ones_like(x)], truth, told, x, [fitted.in_the_large], draws)
     return Cox(both[..., 0], both[..., 1], large[..., 0])

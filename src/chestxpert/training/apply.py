@@ -10,6 +10,7 @@ import numpy.typing as npt
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError, StoreError
 from chestxpert.evaluation.inference import route_again
+from chestxpert.evaluation.log_odds import sigmoid
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.models.classifier import Classifier
 from chestxpert.progress import SILENT, Progress
@@ -22,7 +23,7 @@ from chestxpert.training.kits import start_of
 from chestxpert.training.networks import NetworkKit
 from chestxpert.training.sources import Source
 from chestxpert.training.stored_run import StoredRun
-from chestxpert.training.task import FloatArray, sigmoid
+from chestxpert.training.task import FloatArray
 from chestxpert.training.tta import predict_logits
 
 

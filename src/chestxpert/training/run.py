@@ -19,6 +19,7 @@ from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.dataset import Dataset
 from chestxpert.errors import RunError
 from chestxpert.evaluation.inference import route_predictions
+from chestxpert.evaluation.log_odds import sigmoid
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.run_metrics import evaluate_run
 from chestxpert.files import begin_or_go_on, removed_if_left_empty, sweep_parts, write_json, write_text
@@ -44,7 +45,7 @@ from chestxpert.training.networks import NetworkKit
 from chestxpert.training.price import Reader, count_parameters, price_of_run
 from chestxpert.training.stages import fit_network
 from chestxpert.training.state import EpochLine
-from chestxpert.training.task import FloatArray, sigmoid, tasks_for
+from chestxpert.training.task import FloatArray, tasks_for
 from chestxpert.training.tta import predict_logits
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from chestxpert.evaluation.log_odds import sigmoid
 from chestxpert.evaluation.metrics import auroc, average_precision, macro
 from chestxpert.labels import LabelSpace
 from chestxpert.recipe import Recipe
@@ -62,11 +63,6 @@ class Task:
         """Outputs that training on `rows` cannot teach, since the answer is known on none of them."""
         taught = np.asarray(self.known[rows].any(axis=0))
         return tuple(name for name, once in zip(self.outputs, taught.tolist(), strict=True) if not once)
-
-
-def sigmoid(logits: FloatArray) -> FloatArray:
-    """Logistic function without overflow."""
-    return np.exp(-np.logaddexp(0.0, -np.asarray(logits, dtype=np.float64)))
 
 
 def flat_task(labels: BoolArray, space: LabelSpace, known: BoolArray | None = None) -> Task:

@@ -13,7 +13,8 @@ from chestxpert.cohort.table import Cohort, make_table
 from chestxpert.errors import PredictionsError, RecipeError, UsageError
 from chestxpert.evaluation import metrics
 from chestxpert.evaluation.calibration.platt import fit_platt
-from chestxpert.evaluation.inference import answers_of, logit
+from chestxpert.evaluation.inference import answers_of
+from chestxpert.evaluation.log_odds import logit
 from chestxpert.evaluation.posthoc import correct_run
 from chestxpert.evaluation.posthoc.lines import with_posthoc
 from chestxpert.evaluation.posthoc.prior_shift import likeliest_prevalence, p_unchanged, shift, shift_all

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chestxpert.evaluation.calibration.curve import WIDEST, Curve, Identity, from_logits
+from chestxpert.evaluation.calibration.curve import Curve, Identity
 from chestxpert.evaluation.calibration.logistic import fit_logistic
 from chestxpert.evaluation.calibration.platt import ONE_ANSWER, fit_intercept
-from chestxpert.evaluation.inference import logit
+from chestxpert.evaluation.log_odds import finite_logit, logit, sigmoid
 from chestxpert.evaluation.metrics import BoolArray, FloatArray
 
 
@@ -27,7 +27,7 @@ class Beta:
         """The map of Kull, Silva Filho and Flach (2017), made of their three parameters."""
         # Beyond 745 exp() is 0 in float64; a finite number there keeps 0 times infinity out of the sum.
         low, high = _features(np.clip(logit(probs), -745.0, 745.0))
-        return from_logits(self.a * low + self.b * high + self.c)
+        return sigmoid(self.a * low + self.b * high + self.c)
 
     def describe(self) -> dict[str, Any]:
         """a, b and c."""
@@ -54,7 +54,7 @@ def fit_beta(truth: BoolArray, probs: FloatArray) -> Curve:
     """
     if not truth.any() or truth.all():
         return Identity(ONE_ANSWER)
-    scores, targets = np.clip(logit(probs), -WIDEST, WIDEST), truth.astype(np.float64)
+    scores, targets = finite_logit(probs), truth.astype(np.float64)
     features = np.column_stack(_features(scores))
     found = fit_logistic(features, targets)
     if found is not None and (found[:2] > 0).all():

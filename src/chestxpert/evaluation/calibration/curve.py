@@ -8,11 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from chestxpert.evaluation.inference import logit
+from chestxpert.evaluation.log_odds import logit, sigmoid
 from chestxpert.evaluation.metrics import FloatArray
-
-WIDEST = 40.0
-"""Largest logit that a fit sees: what stored probabilities of 0 and 1 stand for."""
 
 
 class Curve(Protocol):
@@ -25,11 +22,6 @@ class Curve(Protocol):
     def describe(self) -> dict[str, Any]:
         """Its parameters, for the record: strict JSON values."""
         ...
-
-
-def from_logits(logits: npt.ArrayLike) -> FloatArray:
-    """1 / (1 + exp(-x)), without overflow."""
-    return np.asarray(np.exp(-np.logaddexp(0.0, -np.asarray(logits, dtype=np.float64))))
 
 
 @dataclass(frozen=True)
@@ -57,7 +49,7 @@ class Line:
 
     def __call__(self, probs: npt.ArrayLike) -> FloatArray:
         """sigmoid(slope * logit(p) + intercept); 0 and 1 stay."""
-        return from_logits(self.slope * logit(probs) + self.intercept)
+        return sigmoid(self.slope * logit(probs) + self.intercept)
 
     def describe(self) -> dict[str, Any]:
         """Slope and intercept."""

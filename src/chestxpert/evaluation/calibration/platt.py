@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from chestxpert.evaluation.calibration.curve import WIDEST, Curve, Identity, Line
+from chestxpert.evaluation.calibration.curve import Curve, Identity, Line
 from chestxpert.evaluation.calibration.logistic import fit_logistic
-from chestxpert.evaluation.inference import fit_temperature, logit
+from chestxpert.evaluation.inference import fit_temperature
+from chestxpert.evaluation.log_odds import finite_logit
 from chestxpert.evaluation.metrics import BoolArray, FloatArray
 
 ONE_ANSWER = "all known answers on val are alike"
@@ -34,7 +35,7 @@ def fit_platt(truth: BoolArray, probs: FloatArray) -> Curve:
     if not positives or not negatives:
         return Identity(ONE_ANSWER)
     targets = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    scores = np.clip(logit(probs), -WIDEST, WIDEST)
+    scores = finite_logit(probs)
     found = fit_logistic(scores[:, None], targets)
     if found is not None and found[0] > 0:
         return Line(float(found[0]), float(found[1]))

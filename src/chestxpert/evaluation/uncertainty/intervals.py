@@ -72,7 +72,9 @@ def jackknifed(estimate: float, moves: npt.ArrayLike, level: float = LEVEL) -> t
     return max(0.0, min(centre - reach, estimate)), min(1.0, max(centre + reach, estimate))
 
 
-def logit_t(estimate: float, error: float, patients: int, level: float = LEVEL) -> tuple[float, float]:
+def logit_t(
+    estimate: float, error: float, patients: int, level: float = LEVEL, binomial: bool = False
+) -> tuple[float, float]:
     """Student's t about the log-odds of a share such as AUROC, turned back: for a label that few patients carry.
 
     The log-odds keep the interval within (0, 1) and let it be longer towards 1/2 (Obuchowski and Lieber, Academic
@@ -86,6 +88,11 @@ def logit_t(estimate: float, error: float, patients: int, level: float = LEVEL) 
     patients : int
         How many patients carry the label, or have an image without it, whichever are fewer.
     level : float
+    binomial : bool
+        Of average precision: the interval is at least that of a share of as many patients, z over the root of
+        patients estimate (1 - estimate) (Boyd, Eng and Page, Area under the precision-recall curve, ECML PKDD 2013,
+        section 3.2, of positive images there). Where few positives happen to lie alike, their spread says less than
+        is not known.
 
     Returns
     -------
@@ -96,4 +103,6 @@ def logit_t(estimate: float, error: float, patients: int, level: float = LEVEL) 
         return math.nan, math.nan
     centre = float(logit(estimate))
     reach = float(stdtrit(patients - 1, (1 + level) / 2)) * error / (estimate * (1 - estimate))
+    if binomial:
+        reach = max(reach, _NORMAL.inv_cdf((1 + level) / 2) / (patients * estimate * (1 - estimate)) ** 0.5)
     return float(expit(centre - reach)), float(expit(centre + reach))

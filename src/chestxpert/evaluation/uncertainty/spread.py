@@ -30,6 +30,8 @@ class Spread:
         The same for hierarchical precision, recall and F1 of each level of the tree.
     carriers, inner_carriers : (K,) and (I,) int64 arrays
         How many patients carry the label or node, or have an image without it, whichever are fewer.
+    behind, inner_behind : dicts of (K,) and (I,) int64 arrays
+        Of `patients_behind`.
     auroc : AurocParts
         What each patient adds to the AUROC of each label.
     """
@@ -40,6 +42,8 @@ class Spread:
     hierarchical: tuple[FloatArray, ...]
     carriers: IntArray
     inner_carriers: IntArray
+    behind: dict[str, IntArray]
+    inner_behind: dict[str, IntArray]
     auroc: AurocParts
 
     @classmethod
@@ -56,6 +60,8 @@ class Spread:
             hierarchical=_hierarchical_moves(scored, without),
             carriers=carriers(scored.truth, draws.patient_of_image, scored.known),
             inner_carriers=carriers(inner.truth, draws.patient_of_image, inner.known),
+            behind=patients_behind(scored.truth, scored.decisions, draws.patient_of_image, scored.known),
+            inner_behind=patients_behind(inner.truth, inner.decisions, draws.patient_of_image, inner.known),
             auroc=AurocParts.of(scored.truth, scored.probs, draws.patient_of_image, scored.known),
         )
 
@@ -81,6 +87,31 @@ def mean_move(moves: FloatArray) -> FloatArray:
 
 def carriers(truth: BoolArray, patient_of_image: IntArray, known: BoolArray | None = None) -> IntArray:
     """(K,) how many patients carry each label in a known image, or have one without it, whichever are fewer."""
-    sides = (truth, ~truth) if known is None else (truth & known, ~truth & known)
-    counts = [[len(np.unique(patient_of_image[side[:, label]])) for side in sides] for label in range(truth.shape[1])]
-    return np.asarray(np.array(counts, dtype=np.int64).reshape(-1, 2).min(axis=1))
+    told = np.ones_like(truth) if known is None else known
+    return np.minimum(*(patients_with(side & told, patient_of_image) for side in (truth, ~truth)))
+
+
+def patients_behind(
+    truth: BoolArray, decisions: BoolArray, patient_of_image: IntArray, known: BoolArray | None = None
+) -> dict[str, IntArray]:
+    """How many patients have a known image that recall, precision and F1 of each label are a share of.
+
+    Parameters
+    ----------
+    truth, decisions : (N, K) bool arrays
+    patient_of_image : (N,) int64 array
+    known : (N, K) bool array, optional
+
+    Returns
+    -------
+    dict of (K,) int64 arrays
+        ``recall``: patients with the label; ``precision``: decided to have it; ``f1``: either.
+    """
+    told = np.ones_like(truth) if known is None else known
+    images = {"recall": truth, "precision": decisions, "f1": truth | decisions}
+    return {name: patients_with(chosen & told, patient_of_image) for name, chosen in images.items()}
+
+
+def patients_with(images: BoolArray, patient_of_image: IntArray) -> IntArray:
+    """(K,) how many patients have at least one of the images that each column of (N, K) chooses."""
+    return np.array([len(np.unique(patient_of_image[column])) for column in images.T], dtype=np.int64)

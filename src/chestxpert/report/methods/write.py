@@ -160,6 +160,12 @@ def _statistics(study: StudyFolder, cited: Cited) -> str:
             f"Intervals at 95 % rest on {grouped(draws)} bootstrap draws over {bootstrap.get('unit', 'patient')}s, "
             "the same for all recipes; values are means over seeds."
         )
+    if _has_shares(comparison):
+        sentences.append(
+            "Those of mean average precision and of single labels rest on leaving patients out; of single labels, "
+            f"recall, precision and F1 have Wilson's interval {cited('wilson1927probable')}, and that of average "
+            f"precision is at least that of a share {cited('boyd2013area')}."
+        )
     sentences += _tests(comparison, cited)
     if part(comparison, "calibration"):
         sentences.append(
@@ -179,6 +185,12 @@ def _statistics(study: StudyFolder, cited: Cited) -> str:
     if part(comparison, "floor"):
         sentences.append("A logistic regression on view, age and sex alone gives the floor that shortcuts reach.")
     return " ".join(sentences)
+
+
+def _has_shares(comparison: Any) -> bool:
+    """Whether single labels have the intervals of shares, as older results have not."""
+    labels = [label for recipe in part(comparison, "recipes").values() for label in part(recipe, "per_label").values()]
+    return any(part(label, "f1").get("interval") == "wilson-f1" for label in labels)
 
 
 def _tests(comparison: Any, cited: Cited) -> list[str]:
