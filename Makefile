@@ -10,6 +10,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
+# Carries axe.min.js, which tests hold the report's page to; without what else it would bring, a browser among it.
+AXE := axe-playwright-python==0.1.8
+
 DEMO_IMAGES ?= 1200
 DEMO_SEEDS ?= 1
 STUDY := demo/study
@@ -51,6 +54,7 @@ $(STAMP): pyproject.toml constraints.txt
 		-c constraints.txt -e '.[test]' 2>&1 \
 		| sed -un -e 's/^Collecting \([^][ <>=!~(;]*\).*/  \1/p' -e 's/^Installing collected packages.*/  unpacking them all/p' \
 			-e '/^ *[Ee][Rr][Rr][Oo][Rr]/,$$p'
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --quiet --no-deps $(AXE)
 	@touch $@
 
 # Order-only: another version of the tools is no reason to throw a finished demo away.
