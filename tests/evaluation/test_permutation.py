@@ -8,8 +8,10 @@ from scipy.stats import permutation_test, rankdata
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from chestxpert.evaluation.bootstrap import PatientDraws
+from chestxpert.evaluation.metrics import average_precision
 from chestxpert.evaluation.scored import Scored
-from chestxpert.evaluation.uncertainty.permutation import METRICS, permutation_p
+from chestxpert.evaluation.uncertainty import permutation
+from chestxpert.evaluation.uncertainty.permutation import METRICS, PLACES, permutation_p, places
 from chestxpert.labels import NIH15
 from chestxpert.taxonomy import study_taxonomy
 
@@ -39,6 +41,14 @@ def macro_scores(truth: np.ndarray, ranks: np.ndarray, decisions: np.ndarray) ->
     )
 
 
+@pytest.fixture
+def to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four thousand permutations, even of a p that is large, so that it can be held against an exact one."""
+    monkeypatch.setattr(permutation, "ENOUGH", 10**9)
+    monkeypatch.setattr(permutation, "PERMUTATIONS", 4000)
+
+
+@pytest.mark.usefixtures("to_the_end")
 def test_p_is_the_share_among_all_swaps_there_are() -> None:
     """Five patients can be swapped in 32 ways: every one of them, through scikit-learn."""
     owner, truth, first, second = case(0)
@@ -60,6 +70,7 @@ def test_p_is_the_share_among_all_swaps_there_are() -> None:
     np.testing.assert_allclose([found[name] for name in METRICS], exact / 32, atol=0.025)
 
 
+@pytest.mark.usefixtures("to_the_end")
 def test_it_is_scipys_test_of_paired_samples_where_each_patient_has_one_image() -> None:
     """All 1,024 swaps of ten patients' decisions; ours draws 4,000 of them."""
     rng = np.random.default_rng(11)
@@ -161,3 +172,39 @@ def test_a_metric_that_is_not_defined_has_no_p() -> None:
     draws = PatientDraws.draw(owner.astype(str), 20, 0)
     found = permutation_p([run(nothing, first)], [run(nothing, second)], draws)
     assert np.isnan(list(found.values())).all()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_stopping_early_never_makes_a_p_small(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A p below .1 rests on all permutations; one that stopped is as large as (`ENOUGH` + 1) of half of them."""
+    owner, truth, first, second = case(seed, patients=60)
+    second = first + 0.1 * (seed % 4) * second  # from all alike to quite different
+    draws = PatientDraws.draw(owner.astype(str), 999, 0)
+    early = permutation_p([run(truth, first)], [run(truth, second)], draws)
+    monkeypatch.setattr(permutation, "ENOUGH", 10**9)
+    whole = permutation_p([run(truth, first)], [run(truth, second)], draws)
+    stopped = early != whole
+    for name in METRICS:
+        assert (early[name] > 0.1) if stopped else (early[name] == whole[name])
+        assert early[name] == pytest.approx(whole[name], abs=0.15)
+
+
+def test_places_keep_the_order_and_all_but_a_hair_of_average_precision() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random(20_000) < 0.2
+    ranks = np.argsort(np.argsort(rng.normal(size=20_000) + truth)).astype(float)
+    found = places(truth, ranks)
+    assert len(np.unique(found[truth])) == PLACES
+    assert (np.diff(found[np.argsort(ranks)]) >= 0).all()
+    exact, coarse = (average_precision(truth[:, None], each[:, None])[0] for each in (ranks, found))
+    assert coarse == pytest.approx(exact, abs=0.001)
+    few = rng.random(20_000) < 0.02
+    np.testing.assert_array_equal(places(few, ranks), ranks)
+
+
+def test_images_of_one_rank_stay_in_one_place() -> None:
+    rng = np.random.default_rng(1)
+    truth, ranks = rng.random(5000) < 0.5, rng.integers(0, 900, 5000).astype(float)
+    found = places(truth, ranks)
+    assert all(len(np.unique(found[ranks == rank])) == 1 for rank in np.unique(ranks))
+    assert len(np.unique(found[truth])) <= PLACES
