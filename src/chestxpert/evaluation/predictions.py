@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -147,6 +147,10 @@ class Predictions:
         head = pd.DataFrame({"image_id": [str(name) for name in image_ids], "split": [str(name) for name in splits]})
         return cls(pd.concat([head, *parts], axis=1), label_space, taxonomy, partial)
 
+    def aligned_once(self, cohort: Cohort) -> Predictions:
+        """The same predictions, which align each split of this cohort once, for those who ask several times."""
+        return _AlignedOnce(self.frame, self.label_space, self.taxonomy, self.partial, cohort)
+
     def save(self, path: str | Path) -> None:
         """Write the table to `path`: aside first, then renamed, so that no reader meets half a file."""
         target = Path(path)
@@ -223,6 +227,25 @@ class Predictions:
         rows = mine[found]
         given = self.conditionals
         return self.probs[rows], None if given is None else given[rows]
+
+
+@dataclass(frozen=True, eq=False)
+class _AlignedOnce(Predictions):
+    """Predictions that were checked already, and remember what they aligned with `cohort`."""
+
+    cohort: Cohort | None = None
+    _seen: dict[str, tuple[FloatArray, FloatArray | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Nothing is checked twice."""
+
+    def align(self, cohort: Cohort, split: str) -> tuple[FloatArray, FloatArray | None]:
+        """As `Predictions.align`; the arrays are shared by all who ask."""
+        if cohort is not self.cohort:
+            return super().align(cohort, split)
+        if split not in self._seen:
+            self._seen[split] = super().align(cohort, split)
+        return self._seen[split]
 
 
 def _spread(values: FloatArray | None, mine: npt.NDArray[np.intp], found: npt.NDArray[np.intp]) -> Any:

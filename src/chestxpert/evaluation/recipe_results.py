@@ -35,9 +35,10 @@ from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
 from chestxpert.evaluation.uncertainty.auroc_parts import AurocParts
 from chestxpert.evaluation.uncertainty.estimates import LOGIT_T, ends, estimate
 from chestxpert.evaluation.uncertainty.intervals import bca
+from chestxpert.evaluation.uncertainty.jackknife import resamples
 from chestxpert.evaluation.uncertainty.paired import analytic
 from chestxpert.evaluation.uncertainty.seeds import SeedVariance, combined_interval
-from chestxpert.evaluation.uncertainty.spread import Spread, mean_move
+from chestxpert.evaluation.uncertainty.spread import LeftOut, Spread, mean_move
 from chestxpert.taxonomy import Taxonomy
 
 LABEL_METRICS = ("auroc", "ap", "f1", "precision", "recall", "brier")
@@ -105,22 +106,30 @@ class RunMeasures:
         operating: Operating | None = None,
     ) -> RunMeasures:
         """Measure one run; thresholds come from its validation rows, by a rule, unless they are given."""
-        operating = Operating.choose(run.predictions, cohort, rule) if operating is None else operating
-        test = Scored.of(run.predictions, cohort, "test", operating, taxonomy)
-        point, inner = point_metrics(test), InnerNodes.of(run.predictions, cohort, "test", taxonomy, rule)
+        predictions, both = run.predictions.aligned_once(cohort), resamples(draws)
+        operating = Operating.choose(predictions, cohort, rule) if operating is None else operating
+        test = Scored.of(predictions, cohort, "test", operating, taxonomy)
+        point, inner = point_metrics(test), InnerNodes.of(predictions, cohort, "test", taxonomy, rule)
+        (drawn, without), few = drawn_metrics(test, both.all).split(len(draws)), min(len(draws), FEWER)
+        drawn_inner, by_level = inner.drawn(both.few), drawn_level_counts(test, both.few.after_sample())
+        left = LeftOut(
+            without,
+            {name: values[few:] for name, values in drawn_inner.items()},
+            np.vstack([by_level[:1], by_level[1 + few :]]),
+        )
         return cls(
             operating=operating,
-            validation=point_metrics(Scored.of(run.predictions, cohort, "val", operating, taxonomy)),
+            validation=point_metrics(Scored.of(predictions, cohort, "val", operating, taxonomy)),
             test=point,
-            drawn=drawn_metrics(test, draws),
+            drawn=drawn,
             further=further_metrics(test),
             drawn_further=drawn_decisions(test, draws),
             inner=inner,
-            drawn_inner=inner.drawn(draws.first(FEWER)),
-            by_level=drawn_level_counts(test, draws.first(FEWER).after_sample()),
-            tree=tree_confusion(run.predictions, cohort, "test", operating),
+            drawn_inner={name: values[:few] for name, values in drawn_inner.items()},
+            by_level=by_level[: 1 + few],
+            tree=tree_confusion(predictions, cohort, "test", operating),
             scored=test,
-            spread=Spread.of(test, point, inner, draws),
+            spread=Spread.of(test, point, inner, draws, left),
         )
 
     @property

@@ -105,7 +105,7 @@ class RankedLabel:
     @classmethod
     def of(cls, truth: BoolArray, scores: FloatArray, patient_of_image: IntArray) -> RankedLabel:
         """Sort the (N,) arrays of one label."""
-        order = np.argsort(-scores, kind="stable")
+        order = np.argsort(-scores)  # equal scores in any order: they are one group
         held, patients = truth[order], patient_of_image[order]
         ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, len(order) > 0))
         starts = np.append(0, ends[:-1] + 1)[: len(ends)]
