@@ -20,6 +20,7 @@ from chestxpert.evaluation.hierarchy import hierarchical_scores
 from chestxpert.evaluation.levels import (
     HIERARCHICAL,
     InnerNodes,
+    MeasuredNodes,
     drawn_level_counts,
     level_nodes,
     level_values,
@@ -78,6 +79,8 @@ class RunResult:
 class RunMeasures:
     """One run measured: on validation, on test, and on test in every draw.
 
+    What a run says of single images is not kept: `Decided.scored` has it again.
+
     `drawn_inner` and `by_level` are of the first `FEWER` draws; the latter is `drawn_level_counts` on test, the sample
     itself in row 0.
     """
@@ -88,11 +91,11 @@ class RunMeasures:
     drawn: Measured
     further: Measured
     drawn_further: Measured
-    inner: InnerNodes
+    inner: MeasuredNodes
     drawn_inner: Values
     by_level: FloatArray
     tree: dict[str, Any]
-    scored: Scored
+    counts: dict[str, dict[str, int]]
     spread: Spread
 
     @classmethod
@@ -110,6 +113,7 @@ class RunMeasures:
         operating = Operating.choose(predictions, cohort, rule) if operating is None else operating
         test = Scored.of(predictions, cohort, "test", operating, taxonomy)
         point, inner = point_metrics(test), InnerNodes.of(predictions, cohort, "test", taxonomy, rule)
+        summary = inner.summary()
         (drawn, without), few = drawn_metrics(test, both.all).split(len(draws)), min(len(draws), FEWER)
         drawn_inner, by_level = inner.drawn(both.few), drawn_level_counts(test, both.few.after_sample())
         left = LeftOut(
@@ -124,12 +128,12 @@ class RunMeasures:
             drawn=drawn,
             further=further_metrics(test),
             drawn_further=drawn_decisions(test, draws),
-            inner=inner,
+            inner=summary,
             drawn_inner={name: values[:few] for name, values in drawn_inner.items()},
             by_level=by_level[: 1 + few],
             tree=tree_confusion(predictions, cohort, "test", operating),
-            scored=test,
-            spread=Spread.of(test, point, inner, draws, left),
+            counts=test.counts(),
+            spread=Spread.of(test, point, inner, summary.values, draws, left),
         )
 
     @property
@@ -167,7 +171,7 @@ def describe_recipe(
         name: float(macro([run.validation.overall[name] for run in measured]))
         for name in measured[0].validation.overall
     }
-    counts = label_counts(cohort, "test") if runs[0].external is None else measured[0].scored.counts()
+    counts = label_counts(cohort, "test") if runs[0].external is None else measured[0].counts
     not_learnt = [label for label in cohort.label_space.labels if any(label in run.not_learnt for run in runs)]
     derived = runs[0].derived
     return {
@@ -252,7 +256,7 @@ def _label(column: int, measured: Sequence[RunMeasures]) -> dict[str, Any]:
 
 def _levels(measured: Sequence[RunMeasures], taxonomy: Taxonomy) -> dict[str, Any]:
     """Means of each level and metrics of each inner node, over seeds and with intervals; see `levels`."""
-    per_seed = [run.inner.measured() for run in measured]
+    per_seed = [run.inner.values for run in measured]
     test = [level_values(run.test.per_label, own, taxonomy) for run, own in zip(measured, per_seed, strict=True)]
     labels = [{name: run.drawn.per_label[name][:FEWER] for name in LEVEL_METRICS} for run in measured]
     drawn = [level_values(own, run.drawn_inner, taxonomy) for own, run in zip(labels, measured, strict=True)]
@@ -273,7 +277,7 @@ def _levels(measured: Sequence[RunMeasures], taxonomy: Taxonomy) -> dict[str, An
                 for name in LEVEL_METRICS
             }
         )
-    counts = measured[0].inner.counts()
+    counts = measured[0].inner.counts
     inner = {
         node: counts[node]
         | {

@@ -62,10 +62,11 @@ class Spread:
     auroc: AurocParts
 
     @classmethod
-    def of(cls, scored: Scored, point: Measured, inner: InnerNodes, draws: PatientDraws, left: LeftOut) -> Spread:
-        """How far each group of patients `left` out moves what a run reaches with all of them."""
+    def of(
+        cls, scored: Scored, point: Measured, inner: InnerNodes, measured: Values, draws: PatientDraws, left: LeftOut
+    ) -> Spread:
+        """How far each group of patients `left` out moves what a run and its inner nodes reach with all of them."""
         per_label = {name: influences(values, point.per_label[name]) for name, values in left.metrics.per_label.items()}
-        measured = inner.measured()
         return cls(
             per_label=per_label,
             overall=_overall_moves(scored, point, left.metrics, per_label),
