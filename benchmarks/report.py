@@ -44,7 +44,7 @@ RECIPES = (
     "flat-basic", "hierarchical-cascade", "flat-weighted", "hierarchical-shared", "flat-downsampled", "flat-resampled",
     "hierarchical-gated", "flat-asl", "flat-focal", "hierarchical-unconditional", "flat-db", "flat-ral", "flat-aucm",
     "hierarchical-cascade-balanced", "flat-ldam-drw", "flat-class-balanced", "flat-repeat-factor", "flat-square-root",
-    "flat-mixup", "flat-cutmix",
+    "flat-mixup", "flat-ap",
 )  # fmt: skip
 TREE = study_taxonomy(NIH15)
 

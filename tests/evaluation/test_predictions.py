@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,55 @@ def test_what_is_saved_comes_back_whole(
     else:
         assert read.conditionals is None
     assert [path.name for path in tmp_path.iterdir()] == ["predictions.parquet"]
+
+
+@pytest.mark.parametrize("hierarchical", [False, True])
+def test_stored_predictions_are_those_that_were_read(
+    tmp_path: Path, cohort: Cohort, tree: Taxonomy, make_predictions: MakePredictions, hierarchical: bool
+) -> None:
+    path = tmp_path / "predictions.parquet"
+    make_predictions(cohort, tree=tree if hierarchical else None).save(path)
+    read, stored = Predictions.load(path), Predictions.stored(path)
+    handed_over = pickle.loads(pickle.dumps(stored))
+    assert len(pickle.dumps(stored)) < len(pickle.dumps(read)) / 2  # the path goes, not the table
+    for other in (stored, handed_over, stored.in_memory(), stored.aligned_once(cohort)):
+        assert (other.label_space, other.taxonomy, other.partial) == (read.label_space, read.taxonomy, read.partial)
+        pd.testing.assert_frame_equal(other.frame, read.frame)
+        np.testing.assert_array_equal(other.probs, read.probs)
+        for mine, its in zip(other.align(cohort, "test"), read.align(cohort, "test"), strict=True):
+            np.testing.assert_array_equal(mine, its)
+
+
+def test_stored_predictions_are_checked_when_they_are_read(
+    tmp_path: Path, cohort: Cohort, make_predictions: MakePredictions
+) -> None:
+    path = tmp_path / "predictions.parquet"
+    with pytest.raises(PredictionsError, match="no predictions at"):
+        Predictions.stored(path)
+    made = make_predictions(cohort)
+    made.save(path)
+    stored = Predictions.stored(path)
+    table = pq.read_table(path)
+    place = table.column_names.index("Mass")
+    pq.write_table(table.set_column(place, "Mass", pa.array(made.probs[:, 0] + 7)), path)
+    with pytest.raises(PredictionsError, match="'Mass' are not probabilities"):
+        stored.align(cohort, "test")
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(PredictionsError, match="not a readable"):
+        Predictions.stored(path)
+
+
+def test_predictions_aligned_once_know_other_cohorts_too(
+    cohort: Cohort, tree: Taxonomy, make_predictions: MakePredictions
+) -> None:
+    once, made = make_predictions(cohort, tree=tree).aligned_once(cohort), make_predictions(cohort, tree=tree)
+    first = once.align(cohort, "val")
+    assert once.align(cohort, "val") is first
+    half = Cohort(cohort.table.iloc[::2].reset_index(drop=True), cohort.label_space)
+    np.testing.assert_array_equal(once.align(half, "val")[0], made.align(half, "val")[0])
+    validated = Predictions(made.frame[made.frame["split"] == "val"].reset_index(drop=True), cohort.label_space, tree)
+    with pytest.raises(PredictionsError, match="have no test prediction"):
+        validated.aligned_once(cohort).align(cohort, "test")
 
 
 def test_columns_are_read_by_name_and_not_by_place(tmp_path: Path, cohort: Cohort, make_predictions: MakePredictions):

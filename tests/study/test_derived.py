@@ -51,6 +51,15 @@ def copied(finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished[0], tmp_path / "study"))
 
 
+def test_figures_are_the_same_whoever_computed_them(copied: Path) -> None:
+    """To the last digit, with lines of every kind."""
+    alone = write_comparison(copied, draws=50, posthoc=parse_posthoc("platt"), workers=1)
+    stored = (copied / "comparison.json").read_bytes()
+    (copied / "comparison.json").unlink()
+    assert write_comparison(copied, draws=50, workers=2) == alone
+    assert (copied / "comparison.json").read_bytes() == stored
+
+
 def test_corrections_are_remembered_and_shown_again(
     plan: StudyPlan, copied: Path, finished: tuple[Path, dict[str, Any]]
 ) -> None:

@@ -76,8 +76,8 @@ def add_to(commands: Commands) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--workers", metavar="N", type=whole(1),
-        help="processes that train heads side by side with --freeze on a CPU; changes no result (default: one for each "
-        "core, if there are runs enough)",
+        help="processes that train heads side by side with --freeze on a CPU, and that compare; changes no result "
+        "(default: one for each core, if there are runs enough)",
     )  # fmt: skip
     add_posthoc(parser, "none")
     add_training(parser)

@@ -41,6 +41,10 @@ def add_to(commands: Commands) -> None:
     add_draws(parser)
     add_margin(parser, "the study's own, if it has one")
     add_posthoc(parser, "those the study shows")
+    parser.add_argument(
+        "--workers", metavar="N", type=whole(1),
+        help="processes that compare; changes no figure (default: one for each core, if there are runs enough)",
+    )  # fmt: skip
     add_no_images(parser)
     _add_files(parser)
     parser.set_defaults(run=run, parser=parser)
@@ -113,4 +117,5 @@ def _compare(arguments: argparse.Namespace) -> dict[str, Any]:
         progress=progress_on_stderr(),
         threshold=arguments.threshold,
         subgroups=arguments.subgroups,
+        workers=arguments.workers,
     )

@@ -83,24 +83,35 @@ class Cohort:
 
         False where a label is unknown: whoever counts on False meaning "not there" reads `known` too.
         """
-        labels = label_array(self.table, self.label_space)
-        return labels if rows is None else labels[np.asarray(rows)]
+        return self._labels.copy() if rows is None else self._labels[np.asarray(rows)]
 
     def known(self, rows: npt.ArrayLike | None = None) -> npt.NDArray[np.bool_]:
         """Whether each of those labels is known, shape (N, K): all True in a cohort without unknown labels."""
-        known = ~missing_array(self.table[list(self.label_space.labels)])
-        return known if rows is None else known[np.asarray(rows)]
+        return self._known.copy() if rows is None else self._known[np.asarray(rows)]
+
+    @cached_property
+    def _labels(self) -> npt.NDArray[np.bool_]:
+        return label_array(self.table, self.label_space)
+
+    @cached_property
+    def _known(self) -> npt.NDArray[np.bool_]:
+        return ~missing_array(self.table[list(self.label_space.labels)])
 
     @cached_property
     def all_known(self) -> bool:
         """Whether every label of every image is known."""
-        return not missing_array(self.table[list(self.label_space.labels)]).any()
+        return bool(self._known.all())
 
     def rows(self, split: str) -> npt.NDArray[np.int64]:
         """Positions of the rows of `split`, ascending; CohortError if there is no such split."""
         if split not in SPLITS:
             raise CohortError(f"There is no split '{split}'. A cohort has {', '.join(SPLITS)}.")
-        return np.flatnonzero((self.table["split"] == split).to_numpy()).astype(np.int64)
+        return self._rows[split].copy()
+
+    @cached_property
+    def _rows(self) -> dict[str, npt.NDArray[np.int64]]:
+        column = self.table["split"]
+        return {split: np.flatnonzero((column == split).to_numpy()).astype(np.int64) for split in SPLITS}
 
     def select(self, split: str) -> Cohort:
         """Cohort of the rows of one split, in the same order."""

@@ -84,15 +84,34 @@ class PatientDraws:
     @cached_property
     def weights(self) -> list[tuple[slice, Weights]]:
         """The draws in parts, each with what every patient weighs in it: (P, d), draws side by side."""
-        images = np.bincount(self.patient_of_image, minlength=self.counts.shape[1])
-        heaviest = int((self.counts @ images).max(initial=0))
-        kind = np.dtype(np.float32 if heaviest < EXACT else np.float64)
+        kind = np.dtype(np.float32 if self._heaviest < EXACT else np.float64)
         return [(part, np.ascontiguousarray(self.counts[part].T, dtype=kind)) for part in self.chunks(1, BESIDE)]
+
+    @cached_property
+    def _heaviest(self) -> int:
+        """The largest weight that all images have together in a draw."""
+        images = np.bincount(self.patient_of_image, minlength=self.counts.shape[1])
+        return int((self.counts @ images).max(initial=0))
+
+    def _sums_are_exact(self, values: npt.NDArray[Any]) -> bool:
+        """Whether the type of `weights` holds weighted sums of these numbers exactly, in whichever order."""
+        if values.dtype.kind not in "bui":
+            return False
+        largest = 1 if values.dtype.kind == "b" else int(np.abs(values).max(initial=0))
+        return self._heaviest * largest < (4 * EXACT if self._heaviest < EXACT else 2**53)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The two arrays alone: what follows from them is made again where it is needed."""
+        return {"patient_of_image": self.patient_of_image, "counts": self.counts}
+
+    def followed_by(self, other: PatientDraws) -> PatientDraws:
+        """These draws and, behind them, others over the same images."""
+        return PatientDraws(self.patient_of_image, np.vstack([self.counts, other.counts]))
 
     def after_sample(self) -> PatientDraws:
         """The same draws behind a first one that is the sample itself, so that row 0 of a result is the estimate."""
         own = np.ones((1, self.counts.shape[1]), dtype=np.int32)
-        return PatientDraws(self.patient_of_image, np.vstack([own, self.counts]))
+        return PatientDraws(self.patient_of_image, own).followed_by(self)
 
     def first(self, draws: int) -> PatientDraws:
         """The first of these draws, for what would take too long in all of them."""
@@ -110,12 +129,15 @@ class PatientDraws:
         -------
         (D, C) float64 array
         """
-        columns = np.asarray(values, dtype=np.float64)
+        columns = np.asarray(values)
         per_patient = np.empty((self.counts.shape[1], columns.shape[1]))
         for column in range(columns.shape[1]):
             per_patient[:, column] = np.bincount(
                 self.patient_of_image, weights=columns[:, column], minlength=len(per_patient)
             )
+        if self._sums_are_exact(columns):
+            sums = [per_patient.T.astype(weights.dtype) @ weights for _, weights in self.weights]
+            return np.ascontiguousarray(np.hstack(sums).T, dtype=np.float64)
         return np.vstack([self.counts[part] @ per_patient for part in self.chunks(self.counts.shape[1])])
 
     def chunks(self, width: int, cells: int = 256_000) -> Iterator[slice]:

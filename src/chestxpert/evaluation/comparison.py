@@ -12,6 +12,8 @@ are about trained recipes alone; without any, about what other tools predicted.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from chestxpert.cohort.frequency import training_groups
@@ -21,17 +23,20 @@ from chestxpert.evaluation.bootstrap import DRAWS, FEWER, LEVEL, PatientDraws
 from chestxpert.evaluation.contrasts import (
     RecipeValues,
     baseline_of,
+    contrast_pairs,
     contrasts,
     derived_contrasts,
     ranked_by_validation,
 )
 from chestxpert.evaluation.diagnosis import MeasuredRun, diagnose
+from chestxpert.evaluation.each import Each, one_by_one
 from chestxpert.evaluation.external_lines import Ground, Line, external_contrasts
 from chestxpert.evaluation.external_verdict import external_verdict
 from chestxpert.evaluation.further_results import Study, further_results
 from chestxpert.evaluation.partitions import DEFAULT
-from chestxpert.evaluation.recipe_results import RunMeasures, RunResult, describe_recipe, recipe_values
+from chestxpert.evaluation.recipe_results import RunResult, describe_recipe, recipe_values
 from chestxpert.evaluation.run_metrics import plain
+from chestxpert.evaluation.scored import Decided
 from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
 from chestxpert.evaluation.uncertainty.permutation import PERMUTATIONS, permutation_p
 from chestxpert.evaluation.uncertainty.smallest import checked_margin
@@ -59,6 +64,7 @@ def compare_runs(
     rule: ThresholdRule = F1,
     subgroups: Sequence[str] = DEFAULT,
     other: Cohort | None = None,
+    each: Each = one_by_one,
 ) -> dict[str, Any]:
     """Compare recipes on the test images of a cohort.
 
@@ -86,6 +92,9 @@ def compare_runs(
         What subgroups of the test images are made by; see `chestxpert.evaluation.partitions.partitions`.
     other : Cohort, optional
         The same images with labels of another source, to hold these against.
+    each : callable
+        How independent parts of the work are done: one by one, unless the caller has processes for them. No figure
+        depends on it.
 
     Returns
     -------
@@ -101,23 +110,26 @@ def compare_runs(
     checked_margin(margin)
     test = cohort.rows("test")
     drawn = PatientDraws.draw(cohort.patients[test], draws, seed)
-    measured = _measure_all(study, cohort, taxonomy, drawn, rule, progress)
-    values = {name: recipe_values(runs, measured[name], primary) for name, runs in study.items()}
+    ground = Ground(cohort, taxonomy, drawn, rule, primary)
+    lines, described = _measure_all(study, ground, each, progress)
+    values = {name: line.values for name, line in lines.items()}
     derived = {name: runs[0].derived for name, runs in study.items() if runs[0].derived is not None}
     external = [name for name, runs in study.items() if runs[0].external is not None]
     trained = {name: own for name, own in values.items() if name not in derived and name not in external}
     metrics = [primary, *(metric for metric in WORDS if metric != primary)]
-    scored = {name: [run.scored for run in runs] for name, runs in measured.items()}
+    pairs = [(a, b) for a, b, _ in contrast_pairs(trained)] if trained else []
+    pairs += [(name, origin) for name, line in derived.items() if line.kind == "posthoc" for origin in line.of]
+    swapped = each(_permute, ground, [_Permutation(lines[a].decided, lines[b].decided, seed) for a, b in pairs])
+    found = dict(zip(pairs, swapped, strict=True))
 
     def permuted(a: str, b: str) -> dict[str, float]:
-        return permutation_p(scored[a], scored[b], drawn, seed)
+        return found[a, b]
 
     tested = contrasts(trained, metrics, permuted=permuted, margin=margin) if trained else []
     baseline = baseline_of(trained) if trained else external[0]
-    ground = Ground(cohort, taxonomy, drawn, rule, primary)
-    lines = {name: Line(study[name], measured[name], values[name]) for name in dict.fromkeys([baseline, *external])}
+    predicted = {name: lines[name] for name in dict.fromkeys([baseline, *external])}
     beside = external_contrasts(
-        lines,
+        predicted,
         [(name, baseline) for name in external if name != baseline],
         "external" if trained else "baseline",
         metrics,
@@ -140,17 +152,15 @@ def compare_runs(
             side: next(iter(ranked_by_validation(trained, side == "hierarchical")), None)
             for side in ("flat", "hierarchical")
         },
-        "recipes": {
-            name: describe_recipe(runs, measured[name], values[name], cohort, taxonomy) for name, runs in study.items()
-        },
+        "recipes": described,
         "contrasts": [*tested, *beside, *derived_contrasts(values, derived, [*metrics, *OF_DERIVED], permuted)],
         "verdict": verdict(trained, tested, primary, setting)
         if trained
-        else external_verdict(lines, beside, primary, setting, ground),
+        else external_verdict(predicted, beside, primary, setting, ground),
     }
     detailed = list(dict.fromkeys([baseline, *filter(None, result["best"].values()), *external]))
-    whole = Study(study, measured, cohort, taxonomy, drawn, rule, primary, detailed, seed)
-    diagnosis = _diagnosis(study, measured, trained, cohort, drawn) if trained else None
+    whole = Study(lines, ground, detailed, seed, each)
+    diagnosis = _diagnosis(lines, trained, ground, each) if trained else None
     return dict(
         plain(
             result | ({} if diagnosis is None else {"diagnosis": diagnosis}) | further_results(whole, subgroups, other)
@@ -159,43 +169,53 @@ def compare_runs(
 
 
 def _diagnosis(
-    study: Mapping[str, Sequence[RunResult]],
-    measured: Mapping[str, Sequence[RunMeasures]],
-    trained: Mapping[str, RecipeValues],
-    cohort: Cohort,
-    drawn: PatientDraws,
+    lines: Mapping[str, Line], trained: Mapping[str, RecipeValues], ground: Ground, each: Each
 ) -> dict[str, Any] | None:
     """Every trained hierarchy against the flat recipes that contrasts know too: best on validation, and baseline."""
     flat = [*ranked_by_validation(trained, False)[:1], baseline_of(trained)]
     against = [name for name in dict.fromkeys(flat) if not trained[name].hierarchical]
-    columns = [cohort.label_space.index(finding) for finding in cohort.label_space.findings]
+    space = ground.cohort.label_space
+    columns = [space.index(finding) for finding in space.findings]
     runs = {
         name: [
             MeasuredRun(run.predictions, own.operating, own.average_precision[: 1 + FEWER, columns])
-            for run, own in zip(study[name], measured[name], strict=True)
+            for run, own in zip(lines[name].runs, lines[name].measured, strict=True)
         ]
         for name in trained
     }
-    return diagnose(runs, against, cohort, drawn.first(FEWER))
+    return diagnose(runs, against, ground.cohort, ground.draws.first(FEWER), each)
+
+
+@dataclass(frozen=True, eq=False)
+class _Permutation:
+    """Two lines to be held against each other."""
+
+    first: Sequence[Decided]
+    second: Sequence[Decided]
+    seed: int
+
+
+def _permute(ground: Ground, asked: _Permutation) -> dict[str, float]:
+    return permutation_p(ground.scored(asked.first), ground.scored(asked.second), ground.draws, asked.seed)
 
 
 def _measure_all(
-    study: Mapping[str, Sequence[RunResult]],
-    cohort: Cohort,
-    taxonomy: Taxonomy,
-    drawn: PatientDraws,
-    rule: ThresholdRule,
-    progress: Callable[[int, int], None] | None,
-) -> dict[str, list[RunMeasures]]:
-    measured: dict[str, list[RunMeasures]] = {name: [] for name in study}
+    study: Mapping[str, Sequence[RunResult]], ground: Ground, each: Each, progress: Callable[[int, int], None] | None
+) -> tuple[dict[str, Line], dict[str, Any]]:
+    """Every line measured, and described while others still are."""
     total, done = sum(len(runs) for runs in study.values()), 0
+    results = each(Ground.measure, ground, [run for runs in study.values() for run in runs])
+    lines, described = {}, {}
     for name, runs in study.items():
-        for run in runs:
-            measured[name].append(RunMeasures.of(run, cohort, taxonomy, drawn, rule))
+        measured = []
+        for own in islice(results, len(runs)):
+            measured.append(own)
             done += 1
             if progress is not None:
                 progress(done, total)
-    return measured
+        lines[name] = Line(runs, measured, recipe_values(runs, measured, ground.primary))
+        described[name] = describe_recipe(runs, measured, lines[name].values, ground.cohort, ground.taxonomy)
+    return lines, described
 
 
 def _describe_cohort(cohort: Cohort) -> dict[str, Any]:

@@ -14,14 +14,17 @@ Values are means over seeds, with intervals from the study's own bootstrap draws
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import numpy as np
 
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.bootstrap import PatientDraws, interval
+from chestxpert.evaluation.each import Each, one_by_one
+from chestxpert.evaluation.measures import Values
 from chestxpert.evaluation.metrics import FloatArray, macro
 from chestxpert.evaluation.paired_cases import (
     Cases,
@@ -29,7 +32,9 @@ from chestxpert.evaluation.paired_cases import (
     drawn_alarms,
     drawn_recall,
     lost_counts,
+    matched_hits,
     matched_recall,
+    mean_recall,
     own_counts,
     paired_counts,
 )
@@ -37,6 +42,8 @@ from chestxpert.evaluation.perfect_decisions import MEASURED, PerfectDecisions
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.evaluation.scored import Operating
 from chestxpert.taxonomy import Taxonomy
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +64,37 @@ class MeasuredRun:
     ap: FloatArray
 
 
+@dataclass(frozen=True, eq=False)
+class _Bench:
+    """What every run is measured on; in row 0 of the draws stands the sample itself."""
+
+    cases: Cases
+    cohort: Cohort
+    draws: PatientDraws
+
+
+@dataclass(frozen=True, eq=False)
+class _Alone:
+    """One run of a hierarchy by itself: (D, F) arrays in draws.
+
+    `alarms` are its positive decisions, `product` the recall of its probabilities with as many of them. `plain`,
+    `perfect` and `others` are what `PerfectDecisions.measure` gives: as it is, with each decision perfect, and, on the
+    sample alone, with all others perfect.
+    """
+
+    alarms: FloatArray
+    product: FloatArray
+    plain: Values
+    perfect: Mapping[str, Values]
+    others: Mapping[str, Values]
+
+
 def diagnose(
-    study: Mapping[str, Sequence[MeasuredRun]], against: Sequence[str], cohort: Cohort, draws: PatientDraws
+    study: Mapping[str, Sequence[MeasuredRun]],
+    against: Sequence[str],
+    cohort: Cohort,
+    draws: PatientDraws,
+    each: Each = one_by_one,
 ) -> dict[str, Any] | None:
     """What comparison.json says under ``diagnosis``.
 
@@ -70,6 +106,8 @@ def diagnose(
     cohort : Cohort
     draws : PatientDraws
         Over its test images.
+    each : callable
+        How independent parts of the work are done.
 
     Returns
     -------
@@ -79,19 +117,20 @@ def diagnose(
     trees = {name: tree for name, runs in study.items() if (tree := runs[0].predictions.taxonomy) is not None}
     if not trees:
         return None
-    cases, draws = Cases.of(cohort, "test"), draws.after_sample()
-    outcomes = {name: _outcomes(study[name], cohort) for name in (*against, *trees)}
-    flat = {name: outcomes[name] for name in against}
-    alarms = {name: drawn_alarms(cases, outcomes[name], draws) for name in trees}
-    matched = {name: _matched(cases, other, alarms, draws) for name, other in flat.items()}
+    bench = _Bench(Cases.of(cohort, "test"), cohort, draws.after_sample())
+    alone = _by_recipe(each(_alone, bench, [run for name in trees for run in study[name]]), study, trees)
+    alarms = {name: np.stack([run.alarms for run in runs], axis=2) for name, runs in alone.items()}
+    matched = _matched(study, against, alarms, bench, each)
+    flat = {name: _outcomes(study[name], cohort) for name in against}
     recipes = {}
     for name, tree in trees.items():
         own = {other: recalls[name] for other, recalls in matched.items()}
-        pairing = _Pairing(cases, tree, outcomes[name], flat, own, alarms[name], draws)
-        recipes[name] = pairing.describe() | {"perfect": _perfect(study[name], tree, cohort, draws)}
+        product = macro(np.stack([run.product for run in alone[name]], axis=2), axis=2)
+        pairing = _Pairing(bench, tree, _outcomes(study[name], cohort), flat, own, product)
+        recipes[name] = pairing.describe() | {"perfect": _perfect(alone[name], tree, bench.cases.findings)}
     return {
         "against": list(against),
-        "flat": {name: own_counts(cases, own) for name, own in flat.items()},
+        "flat": {name: own_counts(bench.cases, own) for name, own in flat.items()},
         "recipes": recipes,
     }
 
@@ -100,13 +139,55 @@ def _outcomes(runs: Sequence[MeasuredRun], cohort: Cohort) -> Outcomes:
     return Outcomes.of([run.predictions for run in runs], [run.operating for run in runs], cohort, "test")
 
 
+def _by_recipe(
+    results: Iterator[T], study: Mapping[str, Sequence[MeasuredRun]], names: Iterable[str]
+) -> dict[str, list[T]]:
+    """Results of one run after the other, by recipe."""
+    return {name: list(islice(results, len(study[name]))) for name in names}
+
+
+def _alone(bench: _Bench, run: MeasuredRun) -> _Alone:
+    cases, draws, predictions = bench.cases, bench.draws, run.predictions.aligned_once(bench.cohort)
+    outcomes = Outcomes.of([predictions], [run.operating], bench.cohort, "test")
+    alarms = drawn_alarms(cases, outcomes, draws)
+    product = matched_recall(cases, outcomes.scores, alarms, draws)
+    ready = PerfectDecisions(predictions, run.operating, bench.cohort, "test")
+    plain, sample = ready.measure((), draws, {"ap": run.ap}), draws.first(1)
+    names = {decision.name for decision in ready.tree.decisions}
+    return _Alone(
+        alarms=alarms[..., 0],
+        product=product[..., 0],
+        plain=plain,
+        perfect={name: ready.measure({name}, draws, plain) for name in names},
+        others={name: ready.measure(names - {name}, sample) for name in names},
+    )
+
+
 def _matched(
-    cases: Cases, flat: Outcomes, alarms: Mapping[str, FloatArray], draws: PatientDraws
-) -> dict[str, FloatArray]:
-    """By hierarchy, recall of a flat recipe with as many positive decisions; its images are sorted once for all."""
+    study: Mapping[str, Sequence[MeasuredRun]],
+    against: Sequence[str],
+    alarms: Mapping[str, FloatArray],
+    bench: _Bench,
+    each: Each,
+) -> dict[str, dict[str, FloatArray]]:
+    """By flat recipe and hierarchy, recall of the former with as many positive decisions.
+
+    A run's images are sorted once for all hierarchies.
+    """
     ends = np.cumsum([own.shape[2] for own in alarms.values()])
-    recalls = matched_recall(cases, flat.scores, np.concatenate(list(alarms.values()), axis=2), draws)
-    return {name: macro(part, axis=2) for name, part in zip(alarms, np.split(recalls, ends[:-1], axis=2), strict=True)}
+    wanted = np.concatenate(list(alarms.values()), axis=2)
+    asked = [(run, wanted) for name in against for run in study[name]]
+    result = {}
+    for name, hits in _by_recipe(each(_hits, bench, asked), study, against).items():
+        recalls = np.split(mean_recall(bench.cases, hits, bench.draws), ends[:-1], axis=2)
+        result[name] = {other: macro(part, axis=2) for other, part in zip(alarms, recalls, strict=True)}
+    return result
+
+
+def _hits(bench: _Bench, asked: tuple[MeasuredRun, FloatArray]) -> FloatArray:
+    run, wanted = asked
+    (scores,) = _outcomes([run], bench.cohort).scores
+    return matched_hits(bench.cases, scores, wanted, bench.draws)
 
 
 class _Pairing:
@@ -117,25 +198,20 @@ class _Pairing:
 
     def __init__(
         self,
-        cases: Cases,
+        bench: _Bench,
         tree: Taxonomy,
         own: Outcomes,
         flat: Mapping[str, Outcomes],
         matched: Mapping[str, FloatArray],
-        alarms: FloatArray,
-        draws: PatientDraws,
+        product: FloatArray,
     ) -> None:
+        cases, draws = bench.cases, bench.draws
         self.cases, self.tree, self.own = cases, tree, own
         self.cells = {name: paired_counts(cases, own, other) for name, other in flat.items()}
         self.recall = drawn_recall(cases, own, draws)
         self.flat = {name: drawn_recall(cases, other, draws) for name, other in flat.items()}
-        self.matched = matched
-        # Each run's probabilities with as many positive decisions as its own routing makes, not another run's.
-        product = [
-            matched_recall(cases, own.scores[run : run + 1], alarms[..., run : run + 1], draws)
-            for run in range(len(own.scores))
-        ]
-        self.product = macro(np.concatenate(product, axis=2), axis=2)
+        # Its own probabilities make, run by run, as many positive decisions as its own routing, not another run's.
+        self.matched, self.product = matched, product
 
     def describe(self) -> dict[str, Any]:
         """``tree``, ``decisions``, ``findings`` and ``macro`` of the recipe's entry."""
@@ -181,16 +257,12 @@ class _Pairing:
         }
 
 
-def _perfect(runs: Sequence[MeasuredRun], tree: Taxonomy, cohort: Cohort, draws: PatientDraws) -> dict[str, Any]:
+def _perfect(runs: Sequence[_Alone], tree: Taxonomy, findings: Sequence[str]) -> dict[str, Any]:
     """``as_it_is`` and, by decision, what is reached and gained with it perfect, and with all others perfect."""
-    sample = PatientDraws(draws.patient_of_image, draws.counts[:1])
-    ready = [PerfectDecisions(run.predictions, run.operating, cohort, "test") for run in runs]
-    plain = [own.measure((), draws, {"ap": run.ap}) for own, run in zip(ready, runs, strict=True)]
-    names, findings = [decision.name for decision in tree.decisions], cohort.label_space.findings
+    plain = [run.plain for run in runs]
     result: dict[str, Any] = {"as_it_is": {"macro": _means(plain), "findings": _each(plain, findings)}, "decisions": {}}
-    for name in names:
-        one = [run.measure({name}, draws, before) for run, before in zip(ready, plain, strict=True)]
-        others = [run.measure(set(names) - {name}, sample) for run in ready]
+    for name in (decision.name for decision in tree.decisions):
+        one, others = [run.perfect[name] for run in runs], [run.others[name] for run in runs]
         result["decisions"][name] = {
             "macro": _means(one),
             "gain": {key: _gain(one, plain, key) for key in MEASURED},

@@ -17,7 +17,7 @@ from chestxpert.evaluation.bootstrap import PatientDraws
 from chestxpert.evaluation.contrasts import RecipeValues, contrast, judged
 from chestxpert.evaluation.coverage import Coverage
 from chestxpert.evaluation.recipe_results import RunMeasures, RunResult, recipe_values
-from chestxpert.evaluation.scored import Scored
+from chestxpert.evaluation.scored import Decided, Operating, Scored
 from chestxpert.evaluation.threshold_rules import ThresholdRule
 from chestxpert.taxonomy import Taxonomy
 
@@ -31,6 +31,16 @@ class Line:
     runs: Sequence[RunResult]
     measured: Sequence[RunMeasures]
     values: RecipeValues
+
+    @property
+    def decided(self) -> list[Decided]:
+        """Each run with its thresholds."""
+        return decided(self.runs, self.measured)
+
+
+def decided(runs: Sequence[RunResult], measured: Sequence[RunMeasures]) -> list[Decided]:
+    """Runs with the thresholds at which they were measured."""
+    return [Decided(run.predictions, own.operating) for run, own in zip(runs, measured, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +74,17 @@ class Ground:
         """The line measured on `to`, a part of its `own`, at the thresholds it has."""
         if own.same_as(to):
             return line
-        measured = []
-        for run, whole in zip(line.runs, line.measured, strict=True):
-            part = RunResult(run.seed, to.limit(run.predictions, self.cohort), "flat")
-            measured.append(
-                RunMeasures.of(part, self.cohort, self.taxonomy, self.draws, self.rule, operating=whole.operating)
-            )
-        return Line(line.runs, measured, recipe_values(line.runs, measured, self.primary))
+        runs = [RunResult(run.seed, to.limit(run.predictions, self.cohort), "flat") for run in line.runs]
+        measured = [self.measure(run, whole.operating) for run, whole in zip(runs, line.measured, strict=True)]
+        return Line(runs, measured, recipe_values(runs, measured, self.primary))
+
+    def measure(self, run: RunResult, operating: Operating | None = None) -> RunMeasures:
+        """Measure a run, at the thresholds that its validation rows give or at others."""
+        return RunMeasures.of(run, self.cohort, self.taxonomy, self.draws, self.rule, operating)
+
+    def scored(self, runs: Sequence[Decided]) -> list[Scored]:
+        """The runs of a line on the test images."""
+        return [run.scored(self.cohort, self.taxonomy) for run in runs]
 
 
 def external_contrasts(
@@ -115,7 +129,7 @@ def external_contrasts(
         if not both.images.any() or not both.labels.any():
             raise PredictionsError(f"'{a}' and '{b}' share no test image and label, so they cannot be compared.")
         sides = {name: ground.limited(lines[name], own[name], both) for name in (a, b)}
-        swapped[a, b] = permuted(*([run.scored for run in sides[name].measured] for name in (a, b)))
+        swapped[a, b] = permuted(*(ground.scored(sides[name].decided) for name in (a, b)))
         values, shared = {name: side.values for name, side in sides.items()}, both.describe(ground.cohort)
         for metric in metrics:
             reached = {"a": values[a].test[metric], "b": values[b].test[metric]}

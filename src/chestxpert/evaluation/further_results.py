@@ -7,7 +7,7 @@ the best of each side as validation chose them. ``detailed`` names them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +18,16 @@ from chestxpert.evaluation.agreement import SharedImages, describe_agreement, me
 from chestxpert.evaluation.bootstrap import FEWER, PatientDraws, interval
 from chestxpert.evaluation.coverage import Coverage
 from chestxpert.evaluation.decision_curve import THRESHOLDS, net_benefit, treat_all
+from chestxpert.evaluation.each import Each, one_by_one
 from chestxpert.evaluation.estimates import claimed, estimate, mean_over_labels, seed_mean
 from chestxpert.evaluation.external_lines import Ground, Line
-from chestxpert.evaluation.floor import shortcut_floor
+from chestxpert.evaluation.floor import Floor, shortcut_floor
 from chestxpert.evaluation.floor_lead import lead_by_label
 from chestxpert.evaluation.further import BIASED_IN_DRAWS, CALIBRATION, CURVES, DECISIONS, FITTED, drawn_curves
 from chestxpert.evaluation.groups import describe_groups
 from chestxpert.evaluation.measures import Values
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, ratio
-from chestxpert.evaluation.partitions import DEFAULT, partitions
+from chestxpert.evaluation.partitions import DEFAULT, Partition, partitions
 from chestxpert.evaluation.recipe_results import (
     RunMeasures,
     RunResult,
@@ -36,10 +37,8 @@ from chestxpert.evaluation.recipe_results import (
 )
 from chestxpert.evaluation.reliability import BINS, reliability, share_interval
 from chestxpert.evaluation.roc import MAX_FPR
-from chestxpert.evaluation.scored import Scored
+from chestxpert.evaluation.scored import Decided, Scored
 from chestxpert.evaluation.subgroups import FEWEST_PATIENTS, describe_subgroups
-from chestxpert.evaluation.threshold_rules import ThresholdRule
-from chestxpert.taxonomy import Taxonomy
 
 CALIBRATES = ("platt", "temperature", "beta", "isotonic")
 """Corrections after training that are to make probabilities true ones."""
@@ -51,33 +50,32 @@ class Study:
 
     Parameters
     ----------
-    runs : mapping of recipe to its runs
-    measured : mapping of recipe to the same runs measured
-    cohort : Cohort
-    taxonomy : Taxonomy
-    draws : PatientDraws
-        Over the cohort's test images.
-    rule : ThresholdRule
-    primary : str
+    lines : mapping of recipe to its runs, measured
+    ground : Ground
+        With draws over the cohort's test images.
     detailed : sequence of str
         Recipes with intervals of everything.
     seed : int
         Of the draws.
+    each : callable
+        How independent parts of the work are done.
     """
 
-    runs: Mapping[str, Sequence[RunResult]]
-    measured: Mapping[str, Sequence[RunMeasures]]
-    cohort: Cohort
-    taxonomy: Taxonomy
-    draws: PatientDraws
-    rule: ThresholdRule
-    primary: str
+    lines: Mapping[str, Line]
+    ground: Ground
     detailed: Sequence[str]
     seed: int
+    each: Each = one_by_one
 
-    def scored(self, name: str) -> list[Scored]:
-        """The runs of a recipe on the test images."""
-        return [run.scored for run in self.measured[name]]
+    @property
+    def cohort(self) -> Cohort:
+        """What the lines are measured on."""
+        return self.ground.cohort
+
+    @property
+    def measured(self) -> dict[str, Sequence[RunMeasures]]:
+        """The runs of each recipe."""
+        return {name: line.measured for name, line in self.lines.items()}
 
 
 def further_results(study: Study, columns: Sequence[str] = DEFAULT, other: Cohort | None = None) -> dict[str, Any]:
@@ -91,22 +89,39 @@ def further_results(study: Study, columns: Sequence[str] = DEFAULT, other: Cohor
     other : Cohort, optional
         The same images with labels of another source.
     """
-    scored = {name: study.scored(name) for name in study.detailed}
-    curves = {name: [drawn_curves(run, study.draws) for run in runs] for name, runs in scored.items()}
+    # What takes long is begun first, all of it, so that whoever shares it out has enough to share.
+    runs = [(name, run) for name in study.detailed for run in study.lines[name].decided]
+    curves_of_runs = study.each(_drawn_curves, study.ground, [run for _, run in runs])
+    subgroups = _subgroups(study, columns)
+    floor = study.each(_measured_floor, study.ground, [columns])
+    benefits = study.each(_benefit, study.ground, [study.lines[name].decided for name in study.detailed])
+    drawn = [*study.detailed, *_calibrated(study)]
+    bins = study.each(_reliability, study.ground, [study.lines[name].decided[0] for name in drawn])
+    curves: dict[str, list[Values]] = {name: [] for name in study.detailed}
+    for (name, _), values in zip(runs, curves_of_runs, strict=True):
+        curves[name].append(values)
     points = {name: [_points(run) for run in runs] for name, runs in study.measured.items()}
     draws = {
         name: [_draws(run, extra) for run, extra in _zipped(runs, curves.get(name))]
         for name, runs in study.measured.items()
     }
     moves = {name: [run.spread.per_label for run in runs] for name, runs in study.measured.items()}
-    result = {
+    result: dict[str, Any] = {
         "groups": describe_groups(study.cohort, points, draws, moves),
-        "operating": _operating(study, points, draws, scored),
-        "calibration": _calibration(study, points, draws, scored),
-        "subgroups": _subgroups(study, scored, columns),
-        "floor": _floor(study, columns),
+        "operating": _operating(study, points, draws),
+        "calibration": _calibration(study, points, draws),
+        "subgroups": next(subgroups),
+        "floor": _floor(study, next(floor)),
+    }
+    result["operating"]["net_benefit"] |= {"recipes": dict(zip(study.detailed, benefits, strict=True))}
+    result["calibration"]["reliability"] = {
+        name: {"seed": study.lines[name].runs[0].seed, "per_label": own} for name, own in zip(drawn, bins, strict=True)
     }
     return result | ({} if other is None else {"agreement": _agreement(study, other)})
+
+
+def _drawn_curves(ground: Ground, run: Decided) -> Values:
+    return drawn_curves(run.scored(ground.cohort, ground.taxonomy), ground.draws)
 
 
 def _zipped(runs: Sequence[RunMeasures], extra: Sequence[Values] | None) -> list[tuple[RunMeasures, Values]]:
@@ -124,11 +139,11 @@ def _draws(run: RunMeasures, curves: Values) -> Values:
 Points = Mapping[str, Sequence[Values]]
 
 
-def _operating(study: Study, points: Points, draws: Points, scored: Mapping[str, Sequence[Scored]]) -> dict[str, Any]:
+def _operating(study: Study, points: Points, draws: Points) -> dict[str, Any]:
     names = (*DECISIONS, *CURVES)
     return {
-        "rule": str(study.rule),
-        "sentence": study.rule.sentence,
+        "rule": str(study.ground.rule),
+        "sentence": study.ground.rule.sentence,
         "chosen_on": "val",
         "partial_auroc": {"max_fpr": MAX_FPR, "standardised": "McClish 1989"},
         "detailed": list(study.detailed),
@@ -137,7 +152,7 @@ def _operating(study: Study, points: Points, draws: Points, scored: Mapping[str,
             | _with_recall(_both(study, names, points[name], draws[name]), study.cohort.label_space.labels, runs)
             for name, runs in study.measured.items()
         },
-        "net_benefit": _net_benefit(study, scored),
+        "net_benefit": _net_benefit(study.cohort),
     }
 
 
@@ -179,15 +194,13 @@ def _both(study: Study, names: Sequence[str], points: Sequence[Values], draws: S
     return {"macro": claimed(means), "per_label": each}
 
 
-def _net_benefit(study: Study, scored: Mapping[str, Sequence[Scored]]) -> dict[str, Any]:
-    """Decision curves of the detailed recipes, and what they are to beat."""
-    space, rows = study.cohort.label_space, study.cohort.rows("test")
-    everybody = _acting_on_all(study.cohort.labels(rows), study.cohort.known(rows))
-    rivals = {name: _rivals(study, runs[0]) for name, runs in scored.items()}
+def _net_benefit(cohort: Cohort) -> dict[str, Any]:
+    """What decision curves are to beat."""
+    space, rows = cohort.label_space, cohort.rows("test")
+    everybody = _acting_on_all(cohort.labels(rows), cohort.known(rows))
     return {
         "thresholds": list(THRESHOLDS),
         "treat_all": {label: everybody[:, column] for column, label in enumerate(space.labels)},
-        "recipes": {name: _curves_of(runs, study, *rivals[name]) for name, runs in scored.items()},
     }
 
 
@@ -198,24 +211,26 @@ def _acting_on_all(truth: BoolArray, told: BoolArray, draws: PatientDraws | None
     return treat_all(ratio(draws.totals(truth & told), draws.totals(told)))
 
 
-def _rivals(study: Study, run: Scored) -> tuple[FloatArray, FloatArray]:
+def _rivals(run: Scored, draws: PatientDraws) -> tuple[FloatArray, FloatArray]:
     """The better of acting on all and on none of a run's own images, as they are and in every draw."""
     told = np.ones_like(run.truth) if run.known is None else run.known
-    alone, drawn = (_acting_on_all(run.truth, told, draws) for draws in (None, study.draws))
+    alone, drawn = (_acting_on_all(run.truth, told, each) for each in (None, draws))
     return np.maximum(alone, 0), np.maximum(drawn, 0)
 
 
-def _curves_of(runs: Sequence[Scored], study: Study, rival: FloatArray, drawn_rival: FloatArray) -> dict[str, Any]:
-    """Of each label the curve, and its lead over the better of acting on all and on none, with intervals."""
+def _benefit(ground: Ground, decided: Sequence[Decided]) -> dict[str, Any]:
+    """Of each label the decision curve of a recipe, and its lead over acting on all and on none, with intervals."""
+    runs, draws = ground.scored(decided), ground.draws
+    rival, drawn_rival = _rivals(runs[0], draws)
     curve = seed_mean([net_benefit(run.truth, run.probs, known=run.known) for run in runs])
-    drawn = seed_mean([net_benefit(run.truth, run.probs, known=run.known, draws=study.draws) for run in runs])
+    drawn = seed_mean([net_benefit(run.truth, run.probs, known=run.known, draws=draws) for run in runs])
     lead, drawn_lead = curve - rival, drawn - drawn_rival
     return {
         label: {
             "model": _with_ends(curve[:, column], drawn[..., column]),
             "lead": _with_ends(lead[:, column], drawn_lead[..., column]),
         }
-        for column, label in enumerate(study.cohort.label_space.labels)
+        for column, label in enumerate(ground.cohort.label_space.labels)
     }
 
 
@@ -225,9 +240,8 @@ def _with_ends(values: FloatArray, draws: FloatArray) -> dict[str, Any]:
     return {"mean": values, "low": [low for low, _ in ends], "high": [high for _, high in ends]}
 
 
-def _calibration(study: Study, points: Points, draws: Points, scored: Mapping[str, Sequence[Scored]]) -> dict[str, Any]:
+def _calibration(study: Study, points: Points, draws: Points) -> dict[str, Any]:
     names = (*CALIBRATION, "brier")
-    drawn = {**scored, **_calibrated(study)}
     return {
         "bins": BINS,
         "binning": "equal mass",
@@ -236,21 +250,20 @@ def _calibration(study: Study, points: Points, draws: Points, scored: Mapping[st
             name: _both(study, names, points[name], draws[name]) | {"median": _medians(points[name])}
             for name in study.measured
         },
-        "reliability": {name: _reliability(study, name, runs[0]) for name, runs in drawn.items()},
     }
 
 
-def _calibrated(study: Study) -> dict[str, list[Scored]]:
+def _calibrated(study: Study) -> list[str]:
     """What calibration made of the detailed recipes, to be seen beside them."""
-    of = {name: runs[0].derived for name, runs in study.runs.items()}
-    return {
-        name: study.scored(name)
+    of = {name: line.runs[0].derived for name, line in study.lines.items()}
+    return [
+        name
         for name, derived in of.items()
         if derived is not None
         and derived.kind == "posthoc"
         and derived.of[0] in study.detailed
         and name.removeprefix(f"{derived.of[0]}+") in CALIBRATES
-    }
+    ]
 
 
 def _medians(points: Sequence[Values]) -> dict[str, float]:
@@ -263,56 +276,83 @@ def _median(values: FloatArray) -> float:
     return float(np.median(defined)) if len(defined) else float("nan")
 
 
-def _reliability(study: Study, name: str, run: Scored) -> dict[str, Any]:
+def _reliability(ground: Ground, decided: Decided) -> dict[str, Any]:
     """Points of the reliability plot of a recipe's first seed: bins differ between seeds and have no mean."""
-    bins = reliability(run.truth, run.probs, run.known, study.draws)
+    run = decided.scored(ground.cohort, ground.taxonomy)
+    bins = reliability(run.truth, run.probs, run.known, ground.draws)
     described = {}
-    for label, entry in zip(study.cohort.label_space.labels, bins, strict=True):
+    for label, entry in zip(ground.cohort.label_space.labels, bins, strict=True):
         low, high = share_interval(entry["share"], entry["n"], entry["drawn_share"])
         counts = {key: entry[key].astype(np.int64) for key in ("n", "positives")}
         described[label] = counts | {"mean_prob": entry["mean_prob"], "share": entry["share"], "low": low, "high": high}
-    return {"seed": study.runs[name][0].seed, "per_label": described}
+    return described
 
 
-def _subgroups(study: Study, scored: Mapping[str, Sequence[Scored]], columns: Sequence[str]) -> dict[str, Any]:
-    return {
-        "by": [part.name for part in partitions(study.cohort, study.cohort.rows("test"), columns)],
+def _subgroups(study: Study, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The one entry, once it is asked for; its parts are begun at once."""
+    parts = partitions(study.cohort, study.cohort.rows("test"), columns)
+    asked = [(study.lines[name].decided, part) for name in study.detailed for part in parts]
+    return _subgroup_entry(study, parts, study.each(_subgroup, study.ground, asked))
+
+
+def _subgroup_entry(
+    study: Study, parts: Sequence[Partition], found: Iterator[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    yield {
+        "by": [part.name for part in parts],
         "fewest_patients": FEWEST_PATIENTS,
-        "draws": len(study.draws.first(FEWER)),
+        "draws": min(len(study.ground.draws), FEWER),
         "detailed": list(study.detailed),
-        "recipes": {name: _subgroups_of(runs, study, columns) for name, runs in scored.items()},
+        "recipes": {name: {part.name: next(found) for part in parts} for name in study.detailed},
     }
 
 
-def _subgroups_of(runs: Sequence[Scored], study: Study, columns: Sequence[str]) -> dict[str, Any]:
-    parts = partitions(study.cohort, study.cohort.rows("test"), columns)
-    return describe_subgroups(runs, parts, study.draws.first(FEWER), study.cohort.label_space.findings)
+def _subgroup(ground: Ground, asked: tuple[Sequence[Decided], Partition]) -> dict[str, Any]:
+    decided, part = asked
+    described: dict[str, Any] = _of_parts(ground, decided, [part])[part.name]
+    return described
 
 
-def _floor(study: Study, columns: Sequence[str]) -> dict[str, Any] | None:
-    """The floor measured as recipes are, and how far the detailed ones are above it, each on what it predicts."""
-    floor = shortcut_floor(study.cohort)
+def _of_parts(ground: Ground, runs: Sequence[Decided], parts: Sequence[Partition]) -> dict[str, Any]:
+    findings = ground.cohort.label_space.findings
+    return describe_subgroups(ground.scored(runs), parts, ground.draws.first(FEWER), findings)
+
+
+def _measured_floor(ground: Ground, columns: Sequence[str]) -> tuple[Floor, Line, dict[str, Any]] | None:
+    """The floor's predictions, the floor as a line, and its means in every subgroup."""
+    floor = shortcut_floor(ground.cohort)
     if floor is None:
         return None
     run = RunResult(0, floor.predictions)
-    measured = [RunMeasures.of(run, study.cohort, study.taxonomy, study.draws, study.rule)]
-    values = recipe_values([run], measured, study.primary)
-    described = describe_recipe([run], measured, values, study.cohort, study.taxonomy)
-    ground = Ground(study.cohort, study.taxonomy, study.draws, study.rule, study.primary)
-    below, whole = Line([run], measured, values), Coverage.of(floor.predictions, study.cohort)
+    measured = [ground.measure(run)]
+    line = Line([run], measured, recipe_values([run], measured, ground.primary))
+    parts = partitions(ground.cohort, ground.cohort.rows("test"), columns)
+    means = {
+        by: {"groups": {group: {"macro": entry["macro"]} for group, entry in own["groups"].items()}}
+        for by, own in _of_parts(ground, line.decided, parts).items()
+    }
+    return floor, line, means
+
+
+def _floor(study: Study, found: tuple[Floor, Line, dict[str, Any]] | None) -> dict[str, Any] | None:
+    """The floor measured as recipes are, and how far the detailed ones are above it, each on what it predicts."""
+    if found is None:
+        return None
+    floor, below, subgroups = found
+    cohort, ground = study.cohort, study.ground
+    described = describe_recipe(below.runs, below.measured, below.values, cohort, ground.taxonomy)
+    whole = Coverage.of(floor.predictions, cohort)
     leads: dict[str, dict[str, Any]] = {}
     for name in study.detailed:
-        mine = recipe_values(study.runs[name], study.measured[name], study.primary)
-        own = Coverage.of(study.runs[name][0].predictions, study.cohort)
+        line = study.lines[name]
+        mine, own = line.values, Coverage.of(line.runs[0].predictions, cohort)
         floor_there = ground.limited(below, whole, own)
         there = floor_there.values
         leads[name] = {
             metric: estimate([mine.test[metric] - there.test[metric]], [mine.draws[metric] - there.draws[metric]])
             for metric in ("macro_auroc", "macro_ap", "macro_f1", "macro_auroc_findings", "macro_ap_findings")
         }
-        leads[name]["per_label"] = lead_by_label(
-            study.measured[name], floor_there.measured, study.cohort.label_space.labels
-        )
+        leads[name]["per_label"] = lead_by_label(line.measured, floor_there.measured, study.cohort.label_space.labels)
     return {
         "features": list(floor.features),
         "fitted_on": "train",
@@ -320,10 +360,7 @@ def _floor(study: Study, columns: Sequence[str]) -> dict[str, Any] | None:
         "metrics": described["metrics"],
         "per_label": described["per_label"],
         "levels": described["levels"],
-        "subgroups": {
-            by: {"groups": {group: {"macro": entry["macro"]} for group, entry in own["groups"].items()}}
-            for by, own in _subgroups_of([measured[0].scored], study, columns).items()
-        },
+        "subgroups": subgroups,
         "above": leads,
     }
 
@@ -331,11 +368,11 @@ def _floor(study: Study, columns: Sequence[str]) -> dict[str, Any] | None:
 def _agreement(study: Study, other: Cohort) -> dict[str, Any]:
     """Agreement of the labels, and the detailed recipes' first seeds measured against both sources."""
     shared = SharedImages.of(study.cohort, other)
-    draws = min(len(study.draws), FEWER)
+    draws = min(len(study.ground.draws), FEWER)
     described = describe_agreement(study.cohort, shared, draws, study.seed)
     measured: dict[str, Any] = {}
     for name in study.detailed:
-        run, chosen = study.runs[name][0], study.measured[name][0].operating.labels.values
+        run, chosen = study.lines[name].runs[0], study.lines[name].measured[0].operating.labels.values
         if not Coverage.of(run.predictions, study.cohort).whole:
             measured[name] = None  # on fewer images or labels than the others: no figure beside theirs
             continue

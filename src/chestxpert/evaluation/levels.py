@@ -79,6 +79,24 @@ def _noisy_or(parts: list[FloatArray], rows: int) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False)
+class MeasuredNodes:
+    """What stays of `InnerNodes` once they are measured.
+
+    Parameters
+    ----------
+    names : tuple of str
+    values : dict of (I,) float64 arrays
+        As `InnerNodes.measured` gives them.
+    counts : dict
+        As `InnerNodes.counts` does.
+    """
+
+    names: tuple[str, ...]
+    values: Values
+    counts: dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True, eq=False)
 class InnerNodes:
     """The I inner nodes of the tree that is measured on, for one run on one split.
 
@@ -120,6 +138,10 @@ class InnerNodes:
             "ap": metrics.average_precision(self.truth, self.probs, self.known),
             "f1": metrics.f1(self.truth, self.decisions, self.known),
         }
+
+    def summary(self) -> MeasuredNodes:
+        """Names, metrics and counts."""
+        return MeasuredNodes(self.names, self.measured(), self.counts())
 
     def drawn(self, draws: PatientDraws) -> Values:
         """Each of `METRICS` in every bootstrap draw, a (D, I) array."""

@@ -59,6 +59,15 @@ class Measured:
     per_label: Values
     overall: Values
 
+    def split(self, draws: int) -> tuple[Measured, Measured]:
+        """The first draws and the others, each with arrays of its own."""
+        return self._part(slice(None, draws)), self._part(slice(draws, None))
+
+    def _part(self, rows: slice) -> Measured:
+        return Measured(
+            *({name: array[rows].copy() for name, array in v.items()} for v in (self.per_label, self.overall))
+        )
+
 
 def point_metrics(scored: Scored) -> Measured:
     """Every metric on the images as they are."""
@@ -73,9 +82,9 @@ def point_metrics(scored: Scored) -> Measured:
 def drawn_metrics(scored: Scored, draws: PatientDraws) -> Measured:
     """Every metric in each of D bootstrap draws over the patients of the scored images."""
     auroc, ap = drawn_ranking(scored.truth, scored.probs, draws, known=scored.known)
-    errors, images = (scored.probs - scored.truth) ** 2, np.ones((len(scored.truth), 1))
+    errors, images = (scored.probs - scored.truth) ** 2, np.ones((len(scored.truth), 1), dtype=np.bool_)
     if scored.known is not None:
-        errors, images = np.where(scored.known, errors, 0.0), scored.known.astype(np.float64)
+        errors, images = np.where(scored.known, errors, 0.0), scored.known
     ranking = {"auroc": auroc, "ap": ap, "brier": ratio(draws.totals(errors), draws.totals(images))}
     return _assemble(scored, ranking, lambda decisions: _drawn_decisions(scored, decisions, draws))
 

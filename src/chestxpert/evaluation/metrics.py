@@ -124,7 +124,7 @@ def average_precision(truth: npt.ArrayLike, probs: npt.ArrayLike, known: npt.Arr
 def _average_precision(held: BoolArray, scores: FloatArray) -> float:
     if not held.any():
         return float("nan")
-    order = np.argsort(-scores, kind="stable")
+    order = np.argsort(-scores)  # equal scores in any order: they are one threshold
     ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
     found = np.cumsum(held[order])[ends]
     steps = np.diff(found, prepend=0)

@@ -194,5 +194,14 @@ def matched_recall(cases: Cases, scores: FloatArray, alarms: FloatArray, draws: 
     -------
     (D, F, C) float64 array; NaN without cases
     """
-    hits = [drawn_hits(cases.held, own, alarms, draws, cases.told) for own in scores]
+    return mean_recall(cases, [matched_hits(cases, own, alarms, draws) for own in scores], draws)
+
+
+def matched_hits(cases: Cases, scores: FloatArray, alarms: FloatArray, draws: PatientDraws) -> FloatArray:
+    """(D, F, C) cases that one run's (N, F) scores find with as many positive decisions; see `matched_recall`."""
+    return drawn_hits(cases.held, scores, alarms, draws, cases.told)
+
+
+def mean_recall(cases: Cases, hits: Sequence[FloatArray], draws: PatientDraws) -> FloatArray:
+    """Recall from the `matched_hits` of each run, in the mean over runs; NaN without cases."""
     return ratio(macro(hits, axis=0), draws.totals(cases.held)[:, :, None])

@@ -8,8 +8,9 @@ in the file's metadata, so that no column is ever read under a wrong name.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -147,6 +148,14 @@ class Predictions:
         head = pd.DataFrame({"image_id": [str(name) for name in image_ids], "split": [str(name) for name in splits]})
         return cls(pd.concat([head, *parts], axis=1), label_space, taxonomy, partial)
 
+    def in_memory(self) -> Predictions:
+        """These predictions, for those who need their table more than once; see `stored`."""
+        return self
+
+    def aligned_once(self, cohort: Cohort) -> Predictions:
+        """The same predictions, which align each split of this cohort once, for those who ask several times."""
+        return _AlignedOnce(self.frame, self.label_space, self.taxonomy, self.partial, cohort)
+
     def save(self, path: str | Path) -> None:
         """Write the table to `path`: aside first, then renamed, so that no reader meets half a file."""
         target = Path(path)
@@ -169,20 +178,22 @@ class Predictions:
         PredictionsError
             If the file is missing, damaged, or not one of ours.
         """
-        source = Path(path)
-        if not source.is_file():
-            raise PredictionsError(f"There are no predictions at {source}. Has the run finished?")
-        try:
+        with _readable(Path(path)) as source:
             table = pq.read_table(source)
-            described = json.loads((table.schema.metadata or {})[_METADATA])
-            space = LabelSpace.from_dict(described["label_space"])
-            tree = None if described["taxonomy"] is None else Taxonomy.from_dict(described["taxonomy"])
-            partial = bool(described.get("partial", False))
-        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, ChestXpertError) as error:
-            raise PredictionsError(
-                f"{source} is not a readable ChestXpert predictions file ({error!r}). Make it again with the run."
-            ) from error
-        return cls(cast(pd.DataFrame, table.to_pandas()), space, tree, partial)
+            described = _described(table.schema)
+        return cls(cast(pd.DataFrame, table.to_pandas()), *described)
+
+    @classmethod
+    def stored(cls, path: str | Path) -> Predictions:
+        """A table that `save` wrote, read whenever it is asked for and not kept: for those who look at many in turn.
+
+        Raises
+        ------
+        PredictionsError
+            If the file is missing or not one of ours; what `load` finds besides is raised when the table is read.
+        """
+        with _readable(Path(path)) as source:
+            return _Stored(source, *_described(pq.read_schema(source)))
 
     def align(self, cohort: Cohort, split: str) -> tuple[FloatArray, FloatArray | None]:
         """Probabilities in the order of a cohort's rows of one split.
@@ -223,6 +234,71 @@ class Predictions:
         rows = mine[found]
         given = self.conditionals
         return self.probs[rows], None if given is None else given[rows]
+
+
+class _Stored(Predictions):
+    """Predictions that stay on the disk."""
+
+    path: Path
+
+    def __init__(self, path: Path, label_space: LabelSpace, taxonomy: Taxonomy | None, partial: bool) -> None:
+        for name, value in {
+            "path": path, "label_space": label_space, "taxonomy": taxonomy, "partial": partial,
+        }.items():  # fmt: skip
+            object.__setattr__(self, name, value)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The table, read and checked anew."""
+        return self.in_memory().frame
+
+    def in_memory(self) -> Predictions:
+        """Read and checked anew."""
+        return Predictions.load(self.path)
+
+    def align(self, cohort: Cohort, split: str) -> tuple[FloatArray, FloatArray | None]:
+        """As `Predictions.align`, reading the table once."""
+        return self.in_memory().align(cohort, split)
+
+
+@contextmanager
+def _readable(source: Path) -> Iterator[Path]:
+    """Context in which a file of predictions is read; whatever makes it unreadable becomes a PredictionsError."""
+    if not source.is_file():
+        raise PredictionsError(f"There are no predictions at {source}. Has the run finished?")
+    try:
+        yield source
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, ChestXpertError) as error:
+        raise PredictionsError(
+            f"{source} is not a readable ChestXpert predictions file ({error!r}). Make it again with the run."
+        ) from error
+
+
+def _described(schema: pa.Schema) -> tuple[LabelSpace, Taxonomy | None, bool]:
+    """Label space, tree, and whether the predictions are partial, from a file's metadata."""
+    described = json.loads((schema.metadata or {})[_METADATA])
+    space = LabelSpace.from_dict(described["label_space"])
+    tree = None if described["taxonomy"] is None else Taxonomy.from_dict(described["taxonomy"])
+    return space, tree, bool(described.get("partial", False))
+
+
+@dataclass(frozen=True, eq=False)
+class _AlignedOnce(Predictions):
+    """Predictions that were checked already, and remember what they aligned with `cohort`."""
+
+    cohort: Cohort | None = None
+    _seen: dict[str, tuple[FloatArray, FloatArray | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Nothing is checked twice."""
+
+    def align(self, cohort: Cohort, split: str) -> tuple[FloatArray, FloatArray | None]:
+        """As `Predictions.align`; the arrays are shared by all who ask."""
+        if cohort is not self.cohort:
+            return super().align(cohort, split)
+        if split not in self._seen:
+            self._seen[split] = super().align(cohort, split)
+        return self._seen[split]
 
 
 def _spread(values: FloatArray | None, mine: npt.NDArray[np.intp], found: npt.NDArray[np.intp]) -> Any:

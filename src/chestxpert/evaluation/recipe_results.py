@@ -20,6 +20,7 @@ from chestxpert.evaluation.hierarchy import hierarchical_scores
 from chestxpert.evaluation.levels import (
     HIERARCHICAL,
     InnerNodes,
+    MeasuredNodes,
     drawn_level_counts,
     level_nodes,
     level_values,
@@ -35,9 +36,10 @@ from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
 from chestxpert.evaluation.uncertainty.auroc_parts import AurocParts
 from chestxpert.evaluation.uncertainty.estimates import ends, estimate, kind_of
 from chestxpert.evaluation.uncertainty.intervals import bca
+from chestxpert.evaluation.uncertainty.jackknife import resamples
 from chestxpert.evaluation.uncertainty.paired import analytic
 from chestxpert.evaluation.uncertainty.seeds import SeedVariance, combined_interval
-from chestxpert.evaluation.uncertainty.spread import Spread, mean_move
+from chestxpert.evaluation.uncertainty.spread import LeftOut, Spread, mean_move
 from chestxpert.taxonomy import Taxonomy
 
 LABEL_METRICS = ("auroc", "ap", "f1", "precision", "recall", "brier")
@@ -77,6 +79,8 @@ class RunResult:
 class RunMeasures:
     """One run measured: on validation, on test, and on test in every draw.
 
+    What a run says of single images is not kept: `Decided.scored` has it again.
+
     `drawn_inner` and `by_level` are of the first `FEWER` draws; the latter is `drawn_level_counts` on test, the sample
     itself in row 0.
     """
@@ -87,11 +91,11 @@ class RunMeasures:
     drawn: Measured
     further: Measured
     drawn_further: Measured
-    inner: InnerNodes
+    inner: MeasuredNodes
     drawn_inner: Values
     by_level: FloatArray
     tree: dict[str, Any]
-    scored: Scored
+    counts: dict[str, dict[str, int]]
     spread: Spread
 
     @classmethod
@@ -105,22 +109,31 @@ class RunMeasures:
         operating: Operating | None = None,
     ) -> RunMeasures:
         """Measure one run; thresholds come from its validation rows, by a rule, unless they are given."""
-        operating = Operating.choose(run.predictions, cohort, rule) if operating is None else operating
-        test = Scored.of(run.predictions, cohort, "test", operating, taxonomy)
-        point, inner = point_metrics(test), InnerNodes.of(run.predictions, cohort, "test", taxonomy, rule)
+        predictions, both = run.predictions.aligned_once(cohort), resamples(draws)
+        operating = Operating.choose(predictions, cohort, rule) if operating is None else operating
+        test = Scored.of(predictions, cohort, "test", operating, taxonomy)
+        point, inner = point_metrics(test), InnerNodes.of(predictions, cohort, "test", taxonomy, rule)
+        summary = inner.summary()
+        (drawn, without), few = drawn_metrics(test, both.all).split(len(draws)), min(len(draws), FEWER)
+        drawn_inner, by_level = inner.drawn(both.few), drawn_level_counts(test, both.few.after_sample())
+        left = LeftOut(
+            without,
+            {name: values[few:] for name, values in drawn_inner.items()},
+            np.vstack([by_level[:1], by_level[1 + few :]]),
+        )
         return cls(
             operating=operating,
-            validation=point_metrics(Scored.of(run.predictions, cohort, "val", operating, taxonomy)),
+            validation=point_metrics(Scored.of(predictions, cohort, "val", operating, taxonomy)),
             test=point,
-            drawn=drawn_metrics(test, draws),
+            drawn=drawn,
             further=further_metrics(test),
             drawn_further=drawn_decisions(test, draws),
-            inner=inner,
-            drawn_inner=inner.drawn(draws.first(FEWER)),
-            by_level=drawn_level_counts(test, draws.first(FEWER).after_sample()),
-            tree=tree_confusion(run.predictions, cohort, "test", operating),
-            scored=test,
-            spread=Spread.of(test, point, inner, draws),
+            inner=summary,
+            drawn_inner={name: values[:few] for name, values in drawn_inner.items()},
+            by_level=by_level[: 1 + few],
+            tree=tree_confusion(predictions, cohort, "test", operating),
+            counts=test.counts(),
+            spread=Spread.of(test, point, inner, summary.values, draws, left),
         )
 
     @property
@@ -158,7 +171,7 @@ def describe_recipe(
         name: float(macro([run.validation.overall[name] for run in measured]))
         for name in measured[0].validation.overall
     }
-    counts = label_counts(cohort, "test") if runs[0].external is None else measured[0].scored.counts()
+    counts = label_counts(cohort, "test") if runs[0].external is None else measured[0].counts
     not_learnt = [label for label in cohort.label_space.labels if any(label in run.not_learnt for run in runs)]
     derived = runs[0].derived
     return {
@@ -263,7 +276,7 @@ def _label(column: int, measured: Sequence[RunMeasures]) -> dict[str, Any]:
 
 def _levels(measured: Sequence[RunMeasures], taxonomy: Taxonomy) -> dict[str, Any]:
     """Means of each level and metrics of each inner node, over seeds and with intervals; see `levels`."""
-    per_seed = [run.inner.measured() for run in measured]
+    per_seed = [run.inner.values for run in measured]
     test = [level_values(run.test.per_label, own, taxonomy) for run, own in zip(measured, per_seed, strict=True)]
     labels = [{name: run.drawn.per_label[name][:FEWER] for name in LEVEL_METRICS} for run in measured]
     drawn = [level_values(own, run.drawn_inner, taxonomy) for own, run in zip(labels, measured, strict=True)]
@@ -284,7 +297,7 @@ def _levels(measured: Sequence[RunMeasures], taxonomy: Taxonomy) -> dict[str, An
                 for name in LEVEL_METRICS
             }
         )
-    counts = measured[0].inner.counts()
+    counts = measured[0].inner.counts
     inner = {
         node: counts[node]
         | {

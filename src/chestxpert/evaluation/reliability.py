@@ -51,7 +51,11 @@ def equal_mass_bins(scores: npt.ArrayLike, bins: int = BINS) -> npt.NDArray[np.i
     The image with r scores strictly below its own is in bin floor(r * bins / n), so some bins may be empty.
     """
     values = np.asarray(scores, dtype=np.float64)
-    below = np.searchsorted(np.sort(values), values, side="left")
+    order = np.argsort(values)
+    ranked = values[order]
+    starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1])[: len(ranked)])
+    below = np.empty(len(values), dtype=np.int64)
+    below[order] = np.repeat(starts, np.diff(np.append(starts, len(ranked))))
     return np.asarray(below * bins // max(len(values), 1), dtype=np.int64)
 
 

@@ -151,3 +151,21 @@ class Scored:
             | ({"n_known": int(told[column])} if told[column] < len(self.truth) else {})
             for column, label in enumerate(self.taxonomy.label_space.labels)
         }
+
+
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """A run's predictions, and where they become decisions: what it takes to score it again.
+
+    Parameters
+    ----------
+    predictions : Predictions
+    operating : Operating
+    """
+
+    predictions: Predictions
+    operating: Operating
+
+    def scored(self, cohort: Cohort, taxonomy: Taxonomy) -> Scored:
+        """The run on the test images."""
+        return Scored.of(self.predictions, cohort, "test", self.operating, taxonomy)

@@ -41,7 +41,7 @@ class Cuts:
     @classmethod
     def of(cls, truth: BoolArray, scores: FloatArray) -> Cuts:
         """Cuts of (n,) arrays, n at least 1."""
-        order = np.argsort(-scores, kind="stable")
+        order = np.argsort(-scores)  # equal scores in any order: no cut lies between them
         ranked, held = scores[order], truth[order]
         ends = np.flatnonzero(np.append(np.diff(ranked) != 0, True))
         kept, next_lower = ranked[ends[:-1]], ranked[ends[:-1] + 1]

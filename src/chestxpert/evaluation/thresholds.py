@@ -61,7 +61,7 @@ def best_f1_threshold(truth: npt.ArrayLike, scores: npt.ArrayLike) -> float | No
     values = np.asarray(scores, dtype=np.float64)
     if not held.any():
         return None
-    order = np.argsort(-values, kind="stable")
+    order = np.argsort(-values)  # equal scores in any order: no cut lies between them
     values, held = values[order], held[order]
     ends = np.flatnonzero(np.append(np.diff(values) != 0, True))
     hits = np.cumsum(held)[ends]

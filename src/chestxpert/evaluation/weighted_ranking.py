@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,9 @@ from scipy.sparse import csr_array
 
 from chestxpert.evaluation.bootstrap import IntArray, PatientDraws, Weights
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, ratio
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 ROWS = 256
 """Groups that are worked on together: with the draws of one part they fit into a processor's own cache."""
@@ -105,7 +109,7 @@ class RankedLabel:
     @classmethod
     def of(cls, truth: BoolArray, scores: FloatArray, patient_of_image: IntArray) -> RankedLabel:
         """Sort the (N,) arrays of one label."""
-        order = np.argsort(-scores, kind="stable")
+        order = np.argsort(-scores)  # equal scores in any order: they are one group
         held, patients = truth[order], patient_of_image[order]
         ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, len(order) > 0))
         starts = np.append(0, ends[:-1] + 1)[: len(ends)]
@@ -266,7 +270,7 @@ def drawn_ranking(
     draws : PatientDraws
         Over the same N images.
     workers : int, optional
-        Threads; by default one a processor. The result does not depend on it.
+        Threads; by default one a processor, or OMP_NUM_THREADS. The result does not depend on it.
     known : (N, K) bool array, optional
         Where the truth is known; everywhere by default. Each label is ranked among its own known images.
 
@@ -357,8 +361,7 @@ def rank_labels(
         rows = slice(None) if known is None else known[:, label]
         return RankedLabel.of(truth[rows, label], probs[rows, label], draws.patient_of_image[rows])
 
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        return list(pool.map(rank, range(truth.shape[1])))
+    return _in_threads(rank, range(truth.shape[1]), workers)
 
 
 def each_part(
@@ -374,5 +377,14 @@ def each_part(
     # Labels with many positives take longest; begun first, they leave no thread alone at the end.
     order = sorted(range(len(ranked)), key=lambda label: -len(ranked[label].ends))
     tasks = [(part, weights, label) for label in order for part, weights in draws.weights]
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        list(pool.map(lambda task: measure(*task), tasks))
+    _in_threads(lambda task: measure(*task), tasks, workers)
+
+
+def _in_threads(work: Callable[[T], R], tasks: Sequence[T], workers: int | None) -> list[R]:
+    """Results in order; by default from a thread a processor, or from as many as libraries are told to take."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    threads = workers or (int(told) if told.isdecimal() else 0) or os.cpu_count() or 1
+    if threads == 1:
+        return [work(task) for task in tasks]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, tasks))

@@ -111,7 +111,7 @@ def read_run(folder: Path) -> RunFolder:
         environment=_json(folder / "environment.json"),
         cost=_json(folder / "cost.json"),
         history=[_parsed(line, folder / "metrics.jsonl") for line in lines if line.strip()],
-        predictions=Predictions.load(_there(folder / "predictions.parquet")),
+        predictions=Predictions.stored(_there(folder / "predictions.parquet")),
     )
 
 

@@ -51,7 +51,8 @@ def run_study(
     out : Path
     resume : whether `out` may hold the beginning of this study
     draws : bootstrap draws over patients
-    workers : processes that train heads on cached features side by side, which changes no result; None chooses. On a
+    workers : processes that train heads on cached features side by side, and that share the comparison, which changes
+        no result; None chooses. On a
         GPU, and where the whole network is trained, runs follow one another.
     progress : Progress
 
@@ -83,7 +84,7 @@ def run_study(
             progress.note(f"resuming: {len(plan.runs(out)) - len(todo)} of {len(plan.runs(out))} runs are complete")
         _train(todo, dataset, kits, workers, progress)
         add_missing_times(plan.runs(out), dataset, kits, progress)
-        return write_comparison(out, draws=draws, progress=progress)
+        return write_comparison(out, draws=draws, progress=progress, workers=workers)
 
 
 def _train(todo: Runs, dataset: Dataset, kits: Kits, workers: int | None, progress: Progress) -> None:

@@ -25,6 +25,7 @@ from chestxpert.study.ensemble import read_ensembles
 from chestxpert.study.external import external_names, read_externals
 from chestxpert.study.other_labels import stored_other_labels
 from chestxpert.study.plan import COHORT, COMPARISON, PLAN, read_plan, run_folder
+from chestxpert.study.pool import shared_out, useful_processes
 from chestxpert.taxonomy import Taxonomy
 from chestxpert.training.folder import COST, EVALUATION, PREDICTIONS, is_complete
 
@@ -48,7 +49,7 @@ def read_runs(study: Path) -> dict[str, list[RunResult]]:
 def _read_run(folder: Path, recipe: Recipe, seed: int) -> RunResult:
     cost = json.loads((folder / COST).read_text(encoding="utf-8"))
     not_learnt = json.loads((folder / EVALUATION).read_text(encoding="utf-8")).get("not_learnt", ())
-    return RunResult(seed, Predictions.load(folder / PREDICTIONS), recipe.architecture, cost, not_learnt)
+    return RunResult(seed, Predictions.stored(folder / PREDICTIONS), recipe.architecture, cost, not_learnt)
 
 
 def write_comparison(
@@ -60,6 +61,7 @@ def write_comparison(
     progress: Progress = SILENT,
     threshold: str | None = None,
     subgroups: Sequence[str] | None = None,
+    workers: int | None = None,
 ) -> dict[str, Any]:
     """Compare the stored predictions of a study and write its `comparison.json`; returns what it holds.
 
@@ -80,6 +82,8 @@ def write_comparison(
         Rule by which thresholds are chosen on validation; by default the study's own.
     subgroups : sequence of str, optional
         What subgroups are made by; by default the study's own.
+    workers : int, optional
+        Processes to share the work, which changes no figure; by default as many as are of use.
     """
     plan = read_plan(study)
     cohort = read_cohort(study, plan)
@@ -93,16 +97,19 @@ def write_comparison(
     partitions(cohort, cohort.rows("test"), columns)  # raises for what there is not, before the long part
     lines = with_posthoc(lines, cohort, chosen) | read_externals(study, plan)
     progress.note(f"comparing on {draws} bootstrap draws over patients")
-    comparison = compare_runs(
-        lines,
-        cohort,
-        measured_on(plan, cohort),
-        draws=draws,
-        margin=plan.get("margin") if margin is None else margin,
-        rule=rule,
-        subgroups=columns,
-        other=stored_other_labels(study),
-    )
+    runs, images = sum(map(len, lines.values())), len(cohort.rows("test"))
+    with shared_out(useful_processes(runs, images, draws) if workers is None else workers) as each:
+        comparison = compare_runs(
+            lines,
+            cohort,
+            measured_on(plan, cohort),
+            draws=draws,
+            margin=plan.get("margin") if margin is None else margin,
+            rule=rule,
+            subgroups=columns,
+            other=stored_other_labels(study),
+            each=each,
+        )
     if posthoc is not None:
         names = [correction.name for correction in chosen]
         write_text(study / PLAN, yaml.safe_dump({**plan, "posthoc": names}, sort_keys=False, width=100))

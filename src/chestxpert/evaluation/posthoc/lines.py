@@ -33,5 +33,5 @@ def with_posthoc(
 
 
 def _corrected(name: str, run: RunResult, cohort: Cohort, posthoc: Posthoc) -> RunResult:
-    predictions, record = correct_run(run.predictions, cohort, posthoc)
+    predictions, record = correct_run(run.predictions.in_memory(), cohort, posthoc)
     return replace(run, predictions=predictions, derived=Derived("posthoc", (name,), record))

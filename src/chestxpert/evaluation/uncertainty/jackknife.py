@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
-from chestxpert.evaluation.bootstrap import PatientDraws
+from chestxpert.evaluation.bootstrap import FEWER, PatientDraws
 from chestxpert.evaluation.metrics import FloatArray
 
 MOST = 400
@@ -33,6 +36,34 @@ def leave_out(draws: PatientDraws, most: int = MOST) -> PatientDraws:
     group_of_patient = np.arange(patients) % groups
     counts = (np.arange(groups)[:, np.newaxis] != group_of_patient).astype(np.int32)
     return PatientDraws(draws.patient_of_image, counts)
+
+
+@dataclass(frozen=True, eq=False)
+class Resamples:
+    """Bootstrap draws and, behind them, patients left out: what takes both is measured in one go.
+
+    Parameters
+    ----------
+    all : PatientDraws
+        D draws and G that leave patients out.
+    few : PatientDraws
+        The first `FEWER` draws and the same G.
+    """
+
+    all: PatientDraws
+    few: PatientDraws
+
+    @classmethod
+    def of(cls, draws: PatientDraws) -> Resamples:
+        """Put those that leave patients out behind the draws."""
+        without = leave_out(draws)
+        return cls(draws.followed_by(without), draws.first(FEWER).followed_by(without))
+
+
+@lru_cache(maxsize=1)
+def resamples(draws: PatientDraws) -> Resamples:
+    """`Resamples.of` the draws of a comparison, made once for all its runs."""
+    return Resamples.of(draws)
 
 
 def influences(left_out: npt.ArrayLike, estimate: npt.ArrayLike) -> FloatArray:

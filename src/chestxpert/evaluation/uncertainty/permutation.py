@@ -142,7 +142,7 @@ def places(truth: BoolArray, ranks: FloatArray) -> FloatArray:
     positives = int(truth.sum())
     if len(np.unique(ranks[truth])) <= PLACES:
         return ranks
-    order = np.argsort(-ranks, kind="stable")
+    order = np.argsort(-ranks)
     above: IntArray = np.cumsum(truth[order]) - truth[order]
     result = np.empty_like(ranks)
     result[order] = -(above * PLACES // positives)

@@ -8,12 +8,31 @@ import numpy as np
 
 from chestxpert.evaluation.bootstrap import IntArray, PatientDraws
 from chestxpert.evaluation.hierarchy import hierarchical_scores
-from chestxpert.evaluation.levels import InnerNodes, drawn_level_counts
-from chestxpert.evaluation.measures import Measured, Values, averaged_values, drawn_metrics
+from chestxpert.evaluation.levels import InnerNodes
+from chestxpert.evaluation.measures import Measured, Values, averaged_values
 from chestxpert.evaluation.metrics import BoolArray, FloatArray
 from chestxpert.evaluation.scored import Scored
 from chestxpert.evaluation.uncertainty.auroc_parts import AurocParts
-from chestxpert.evaluation.uncertainty.jackknife import influences, leave_out
+from chestxpert.evaluation.uncertainty.jackknife import influences
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOut:
+    """A run without each of G groups of patients.
+
+    Parameters
+    ----------
+    metrics : Measured
+        As `drawn_metrics` gives them for G draws.
+    inner : dict of (G, I) float64 arrays
+        As `InnerNodes.drawn` does.
+    by_level : (1 + G, L, 3) float64 array
+        As `drawn_level_counts` does, of all patients in row 0.
+    """
+
+    metrics: Measured
+    inner: Values
+    by_level: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,17 +66,16 @@ class Spread:
     auroc: AurocParts
 
     @classmethod
-    def of(cls, scored: Scored, point: Measured, inner: InnerNodes, draws: PatientDraws) -> Spread:
-        """Measure a run once for each group of patients left out of `draws`' images."""
-        without = leave_out(draws)
-        left = drawn_metrics(scored, without)
-        per_label = {name: influences(values, point.per_label[name]) for name, values in left.per_label.items()}
-        measured, drawn = inner.measured(), inner.drawn(without)
+    def of(
+        cls, scored: Scored, point: Measured, inner: InnerNodes, measured: Values, draws: PatientDraws, left: LeftOut
+    ) -> Spread:
+        """How far each group of patients `left` out moves what a run and its inner nodes reach with all of them."""
+        per_label = {name: influences(values, point.per_label[name]) for name, values in left.metrics.per_label.items()}
         return cls(
             per_label=per_label,
-            overall=_overall_moves(scored, point, left, per_label),
-            inner={name: influences(drawn[name], measured[name]) for name in drawn},
-            hierarchical=_hierarchical_moves(scored, without),
+            overall=_overall_moves(scored, point, left.metrics, per_label),
+            inner={name: influences(values, measured[name]) for name, values in left.inner.items()},
+            hierarchical=_hierarchical_moves(left.by_level),
             carriers=carriers(scored.truth, draws.patient_of_image, scored.known),
             inner_carriers=carriers(inner.truth, draws.patient_of_image, inner.known),
             behind=patients_behind(scored.truth, scored.decisions, draws.patient_of_image, scored.known),
@@ -74,8 +92,8 @@ def _overall_moves(scored: Scored, point: Measured, left: Measured, per_label: V
     }
 
 
-def _hierarchical_moves(scored: Scored, without: PatientDraws) -> tuple[FloatArray, ...]:
-    scores = hierarchical_scores(drawn_level_counts(scored, without.after_sample()))
+def _hierarchical_moves(by_level: FloatArray) -> tuple[FloatArray, ...]:
+    scores = hierarchical_scores(by_level)
     return tuple(influences(each[1:], each[0]) for each in scores)
 
 
