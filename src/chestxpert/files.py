@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,22 @@ def removed_if_left_empty(folder: Path) -> Iterator[None]:
     except BaseException:
         with contextlib.suppress(OSError):  # not empty, or gone
             folder.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def taken_back_if_it_fails(*paths: Path) -> Iterator[None]:
+    """Context around work that makes new files or folders: if it fails, they are deleted, and a folder left empty."""
+    try:
+        yield
+    except BaseException:
+        for path in paths:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # not empty, or gone
+                path.parent.rmdir()
         raise
 
 

@@ -38,6 +38,24 @@ def test_a_difference_is_said_with_its_direction_size_interval_p_and_patients() 
     assert "was lower" in sentence({"flat-basic": recipe(False, 0.30), "shared": recipe(True, 0.25, 0.005)})
 
 
+@pytest.mark.parametrize("patients", [1, 5])
+def test_a_handful_of_patients_shows_nothing_however_sure_their_draws_are(patients: int) -> None:
+    """Of five patients all swaps that agree are 2 of 32, which is above .05: no test could show anything."""
+    few = Setting(images=20, patients=patients, simulated=False)
+    apart = {"flat-basic": recipe(False, 0.25), "shared": recipe(True, 0.75)}
+    assert "was higher" in sentence(apart)
+    said = sentence(apart, few)
+    assert "nothing shown between the best hierarchical recipe (shared) and the best flat one" in said
+    assert "differs by +0.500, but of fewer than 6 patients no difference could be shown" in said
+    assert "higher" not in said
+    alike = {"flat-basic": recipe(False, 0.25), "shared": recipe(True, 0.25)}
+    near = contrasts(alike, ["macro_ap"], margin=0.01)
+    assert "are equivalent" in verdict(alike, near, "macro_ap", SETTING)
+    assert "equivalent" not in verdict(alike, near, "macro_ap", few)
+    alone = sentence({"flat-basic": recipe(False, 0.25)}, few)
+    assert "of 0.250 (too few patients for an interval)" in alone
+
+
 def test_an_interval_around_zero_is_no_difference_shown() -> None:
     said = sentence({"flat-basic": recipe(False, 0.25), "shared": recipe(True, 0.255, 0.02)})
     assert "no difference shown between the best hierarchical recipe (shared) and the best flat one" in said

@@ -1,12 +1,13 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chestxpert.errors import ChestXpertError, CohortError, PredictionsError, RunError
 from chestxpert.report import build_report
 from chestxpert.report.read import read_study
-from chestxpert.report.results import Results
+from chestxpert.report.results import Contrast, Results
 
 
 def test_reads_every_run(study_folder: Path) -> None:
@@ -81,3 +82,10 @@ def test_an_unknown_schema_and_a_part_missing_are_refused(study_folder: Path) ->
     del comparison["verdict"]
     with pytest.raises(RunError, match="it has no verdict"):
         Results(comparison)
+
+
+@pytest.mark.parametrize(
+    ("more", "clear"), [({}, True), ({"shared": {"patients": 6}}, True), ({"shared": {"patients": 5}}, False)]
+)
+def test_a_handful_of_patients_in_common_shows_nothing(more: dict[str, Any], clear: bool) -> None:
+    assert Contrast("a", "b", "macro_ap", 0.5, 0.4, 0.6, 0.001, 0.001, more=more).clear is clear

@@ -196,6 +196,27 @@ def test_an_error_leaves_nothing_behind(
         evaluate_on_data([files["same"]], dataset_folder, out)
 
 
+def test_a_comparison_that_fails_leaves_no_trace(
+    files: dict[str, str], dataset_folder: Path, copied: Path, tmp_path: Path
+) -> None:
+    frame = pd.read_csv(files["same"])
+    for name, finding in (("one", "Mass"), ("other", "Nodule")):
+        frame[["image_id", "split", finding]].to_csv(tmp_path / f"{name}.csv", index=False)
+    apart, out = [str(tmp_path / "one.csv"), str(tmp_path / "other.csv")], tmp_path / "out"
+    with pytest.raises(PredictionsError, match=r"'other' and 'one' share no test image and label.*apart"):
+        evaluate_on_data(apart, dataset_folder, out, draws=20)
+    assert not out.exists()
+    before = (copied / "comparison.json").read_bytes()
+    with pytest.raises(PredictionsError, match="margin of equivalence"):
+        add_to_study([files["tested"]], copied, draws=20, margin=2.0)
+    assert not (copied / "external").exists()
+    assert (copied / "comparison.json").read_bytes() == before
+    add_to_study([files["tested"]], copied, draws=20)
+    with pytest.raises(PredictionsError, match="margin of equivalence"):
+        add_to_study([files["same"]], copied, draws=20, margin=2.0)
+    assert [path.name for path in (copied / "external").iterdir()] == ["tested"]
+
+
 def test_a_damaged_folder_is_named(files: dict[str, str], copied: Path, dataset_folder: Path, tmp_path: Path) -> None:
     add_to_study([files["tested"]], copied, draws=20)
     about = copied / "external" / "tested" / "external.yaml"

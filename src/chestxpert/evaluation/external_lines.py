@@ -127,7 +127,9 @@ def external_contrasts(
         own = {name: ground.coverage(lines[name]) for name in (a, b)}
         both = own[a] & own[b]
         if not both.images.any() or not both.labels.any():
-            raise PredictionsError(f"'{a}' and '{b}' share no test image and label, so they cannot be compared.")
+            raise PredictionsError(
+                f"'{a}' and '{b}' share no test image and label, so they cannot be compared. Evaluate them apart."
+            )
         sides = {name: ground.limited(lines[name], own[name], both) for name in (a, b)}
         swapped[a, b] = permuted(*(ground.scored(sides[name].decided) for name in (a, b)))
         values, shared = {name: side.values for name, side in sides.items()}, both.describe(ground.cohort)

@@ -35,14 +35,15 @@ def external_verdict(
     first, *others = lines
     if not others:
         coverage = ground.coverage(lines[first]).describe(ground.cohort)
-        words = alone_words(first, lines[first].values, primary)
+        words = alone_words(first, lines[first].values, primary, coverage["patients"])
         alone = "it stands alone, so nothing is compared, and what it learnt from is not known"
         return f"{_begin(setting, coverage)}, {words}{_labels(coverage)}; {alone}."
     best = best_other(lines, ground)
     rival = best or others[0]
     contrast = find_contrast(contrasts, primary, rival, first)
     named = f"the best of the others on validation ({rival})" if best else rival
-    words = pair_words(contrast, named, f"the one named first ({first})" if len(others) > 1 else first)
+    baseline = f"the one named first ({first})" if len(others) > 1 else first
+    words = pair_words(contrast, named, baseline, contrast["shared"]["patients"])
     why = "" if best or len(others) == 1 else "; the others are not ranked, for want of validation images that all have"
     return f"{_begin(setting, contrast['shared'])}, {words}{_labels(contrast['shared'])}{why}; {UNKNOWN}."
 

@@ -10,6 +10,9 @@ from typing import Any
 from chestxpert.evaluation.contrasts import RecipeValues, baseline_of, ranked_by_validation
 
 ALPHA = 0.05
+FEWEST = 6
+"""Patients below which nothing is claimed: draws of a handful that agree always agree, however many are drawn, and of
+all swaps of five patients two in 32 are as extreme as can be, which is above `ALPHA`."""
 
 WORDS = {
     "macro_ap": "macro average precision",
@@ -57,7 +60,7 @@ def verdict(
     """
     if len(recipes) == 1:
         (name,) = recipes
-        statement = alone_words(name, recipes[name], primary)
+        statement = alone_words(name, recipes[name], primary, setting.patients)
         return f"{setting.words}, {statement}; it is the only recipe, so nothing is compared."
     flat, hierarchical = ranked_by_validation(recipes, False), ranked_by_validation(recipes, True)
     if flat and hierarchical:
@@ -66,13 +69,13 @@ def verdict(
             f"the best hierarchical recipe ({pair['a']})",
             f"the best flat one ({pair['b']}), both chosen on validation",
         )
-        return f"{setting.words}, {pair_words(pair, *sides)}."
+        return f"{setting.words}, {pair_words(pair, *sides, setting.patients)}."
     a, b, side = (
         _within_one_side(recipes, flat or hierarchical),
         baseline_of(recipes),
         "flat" if flat else "hierarchical",
     )
-    statement = pair_words(find_contrast(contrasts, primary, a, b), a, b)
+    statement = pair_words(find_contrast(contrasts, primary, a, b), a, b, setting.patients)
     return f"{setting.words}, {statement}; only {side} recipes were compared, so whether a hierarchy helps stays open."
 
 
@@ -87,11 +90,16 @@ def find_contrast(contrasts: Sequence[Mapping[str, Any]], metric: str, a: str, b
     return next(entry for entry in contrasts if (entry["metric"], entry["a"], entry["b"]) == (metric, a, b))
 
 
-def pair_words(contrast: Mapping[str, Any], a: str, b: str) -> str:
-    """What a contrast shows, with the names `a` and `b` of its two sides: a sentence without its end."""
+def pair_words(contrast: Mapping[str, Any], a: str, b: str, patients: int) -> str:
+    """What a contrast on so many patients shows, with names `a` and `b` of its sides: a sentence without its end."""
     metric, difference = WORDS[contrast["metric"]], contrast["difference"]
     if math.isnan(difference) or math.isnan(contrast["p"]):
         return f"no difference shown between {a} and {b}: {metric} is not defined on these images"
+    if patients < FEWEST:
+        return (
+            f"nothing shown between {a} and {b}: {metric} differs by {_signed(difference)}, but of fewer than "
+            f"{FEWEST} patients no difference could be shown, and none ruled out"
+        )
     numbers = (
         f"95 % interval {_signed(contrast['low'])} to {_signed(contrast['high'])}, "
         f"adjusted p = {_p_value(contrast['p_adjusted'])}"
@@ -141,12 +149,13 @@ def _doubts(contrast: Mapping[str, Any]) -> str:
     return "".join(f"; {doubt}" for doubt in doubts)
 
 
-def alone_words(name: str, values: RecipeValues, primary: str) -> str:
+def alone_words(name: str, values: RecipeValues, primary: str, patients: int) -> str:
     """What one line reached, where there is nothing to compare it with."""
     low, high, n_draws = values.interval(primary)
     if not n_draws:
         return f"the {WORDS[primary]} of {name} is not defined"
-    return f"{name} reached a {WORDS[primary]} of {values.test[primary]:.3f} (95 % interval {low:.3f} to {high:.3f})"
+    width = f"95 % interval {low:.3f} to {high:.3f}" if patients >= FEWEST else "too few patients for an interval"
+    return f"{name} reached a {WORDS[primary]} of {values.test[primary]:.3f} ({width})"
 
 
 def _signed(value: float) -> str:

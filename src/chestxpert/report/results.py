@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chestxpert.errors import RunError
+from chestxpert.evaluation.verdict import FEWEST
 from chestxpert.report.scales import decimal
 
 METRICS = {
@@ -87,7 +88,13 @@ class Contrast:
 
     @property
     def clear(self) -> bool:
-        """Whether a difference is shown: the interval leaves zero out and the adjusted p-value is below 0.05."""
+        """Whether a difference is shown: the interval leaves zero out and the adjusted p-value is below 0.05.
+
+        Never of lines that share fewer patients than the verdict asks for.
+        """
+        shared = self.more.get("shared") or {}
+        if shared.get("patients", FEWEST) < FEWEST:
+            return False
         if self.low is None or self.high is None or self.low <= 0 <= self.high:
             return False
         return self.p_adjusted is not None and self.p_adjusted < 0.05

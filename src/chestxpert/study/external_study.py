@@ -16,12 +16,12 @@ from chestxpert.evaluation.bootstrap import DRAWS
 from chestxpert.evaluation.partitions import DEFAULT, partitions
 from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
 from chestxpert.evaluation.uncertainty.smallest import checked_margin
-from chestxpert.files import begin_or_go_on, removed_if_left_empty, write_text
+from chestxpert.files import begin_or_go_on, removed_if_left_empty, taken_back_if_it_fails, write_text
 from chestxpert.folders import locked
 from chestxpert.progress import SILENT, Progress
 from chestxpert.study.ensemble import read_ensembles
 from chestxpert.study.external import ABOUT, EXTERNAL, named_files, read_named, store_external
-from chestxpert.study.plan import COHORT, PLAN, read_plan
+from chestxpert.study.plan import COHORT, COMPARISON, PLAN, read_plan
 from chestxpert.study.stored import read_cohort, read_runs, write_comparison
 
 _BUSY = "Another process is working on {} right now. Wait for it."
@@ -82,7 +82,8 @@ def evaluate_on_data(
     partitions(cohort, cohort.rows("test"), columns)  # raises for what there is not, before anything is made
     read = read_named(named, cohort, logits, allow_missing)
     begin_or_go_on(out, PLAN, (), resume=False)
-    with removed_if_left_empty(out), locked(out, _BUSY.format(out)):
+    made = [out / name for name in (COHORT, EXTERNAL, PLAN, COMPARISON)]
+    with removed_if_left_empty(out), locked(out, _BUSY.format(out)), taken_back_if_it_fails(*made):
         cohort.save(out / COHORT)
         for external in read:
             store_external(out, external, cohort)
@@ -150,11 +151,13 @@ def add_to_study(
             )
         if (study / EXTERNAL / name / ABOUT).exists():
             raise RunError(f"{study} has predictions called '{name}' already, and they are never overwritten.")
+    checked_margin(margin)
     if threshold is not None:
         ThresholdRule.parse(threshold)
     partitions(cohort, cohort.rows("test"), tuple(subgroups or plan.get("subgroups", DEFAULT)))
     read = read_named(named, cohort, logits, allow_missing)
-    with locked(study, _BUSY.format(study)):
+    made = [study / EXTERNAL / external.name for external in read]
+    with locked(study, _BUSY.format(study)), taken_back_if_it_fails(*made):
         for external in read:
             store_external(study, external, cohort)
         return write_comparison(

@@ -70,6 +70,37 @@ def test_images_may_stand_in_the_index(frame: pd.DataFrame, cohort: Cohort, tmp_
     assert len(read_external("theirs", tmp_path / "a.csv", cohort).runs[0]) == len(frame)
 
 
+def test_an_index_that_stands_in_the_table_too_is_read_once(frame: pd.DataFrame, cohort: Cohort) -> None:
+    assert len(read_external("theirs", frame.set_index("image", drop=False), cohort).runs[0]) == len(frame)
+    other = frame.set_index(frame["image"].to_numpy()[::-1]).rename_axis("image")
+    with pytest.raises(PredictionsError, match="2 columns of the table are called 'image'"):
+        read_external("theirs", other, cohort)
+
+
+@pytest.mark.parametrize(("column", "words"), [("image", "no image in row 2"), ("seed", "seed is '' in row 2")])
+def test_what_pandas_says_of_missing_cells_is_understood(
+    column: str, words: str, frame: pd.DataFrame, cohort: Cohort
+) -> None:
+    frame["seed"] = "0"
+    frame[column] = frame[column].astype("string")
+    frame.loc[1, column] = pd.NA
+    with pytest.raises(PredictionsError, match=words):
+        read_external("theirs", frame, cohort)
+
+
+def test_a_split_that_is_missing_is_no_split(frame: pd.DataFrame, cohort: Cohort) -> None:
+    frame["split"] = pd.array([pd.NA] * len(frame), dtype="string")
+    assert len(read_external("theirs", frame, cohort).runs[0]) == len(frame)
+
+
+def test_training_rows_alone_measure_nothing(cohort: Cohort) -> None:
+    names = cohort.image_ids[cohort.rows("train")]
+    for columns in ({}, {"seed": 3}):
+        table = pd.DataFrame({"image": names, "Mass": 0.5} | columns)
+        with pytest.raises(PredictionsError, match="predicts none of the data set's test images"):
+            read_external("theirs", table, cohort)
+
+
 @pytest.mark.parametrize(
     "written_as",
     ["images_001/images/{}.png", "{}", "{}.jpg", "C:\\scans\\{}.dcm"],

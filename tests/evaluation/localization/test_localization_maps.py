@@ -131,3 +131,13 @@ def test_what_cannot_be_read(tmp_path: Path, damage: object, words: str) -> None
 def test_no_maps_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no maps at .*write_maps"):
         read_maps(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("column", ["image_id", "finding"])
+def test_an_entry_without_a_name_is_damage(tmp_path: Path, column: str) -> None:
+    folder = write(tmp_path / "ours")
+    index = pd.read_parquet(folder / "index.parquet")
+    index.loc[1, column] = None
+    index.to_parquet(folder / "index.parquet")
+    with pytest.raises(DataError, match=f"1 entries without {column}"):
+        read_maps(folder)

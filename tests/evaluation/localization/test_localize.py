@@ -161,6 +161,16 @@ def test_aliases_are_understood_and_maps_without_mass_counted(drawn_boxes: Path,
     assert lines["empty"]["detected"]["mean"] == 0
 
 
+def test_two_maps_of_one_finding_by_two_names_are_an_error(drawn_boxes: Path, tmp_path: Path) -> None:
+    case = next(case for case in cases_of(drawn_boxes).every if case.finding == "Infiltration")
+    names = ["Infiltrate", "Infiltration"]
+    maps = write_maps(
+        tmp_path / "twice", np.zeros((2, 4, 4)), [case.image_id] * 2, names, method="none", made_by="a test"
+    )
+    with pytest.raises(DataError, match=f"twice has two maps of Infiltration on {case.image_id}"):
+        localize([maps], drawn_boxes, tmp_path / "out", split="all", draws=20)
+
+
 def test_without_ten_patients_of_any_finding_nothing_is_claimed(drawn_boxes: Path, tmp_path: Path) -> None:
     cases = cases_of(drawn_boxes, "test").measured[:3]
     ids, findings = [case.image_id for case in cases], [case.finding for case in cases]

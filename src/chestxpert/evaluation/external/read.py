@@ -120,7 +120,8 @@ def _read(table: StrangersTable, cohort: Cohort, logits: bool) -> _File:
     if len(absent) == len(space):
         raise PredictionsError(f"Every column of a finding in {table.name} is empty, so there is nothing to measure.")
     runs: dict[int | None, Predictions] = {}
-    for seed in [None] if placed.seeds is None else np.unique(placed.seeds).tolist():
+    stated = [] if placed.seeds is None else np.unique(placed.seeds).tolist()
+    for seed in stated or [None]:
         rows = np.flatnonzero(np.ones(len(values), dtype=bool) if placed.seeds is None else placed.seeds == seed)
         rows = rows[np.argsort(placed.images[rows], kind="stable")]  # in the cohort's order, whatever the file's was
         images = placed.images[rows]
@@ -161,7 +162,8 @@ def _by_seed(name: str, files: Sequence[_File]) -> tuple[dict[int, Predictions],
         if other.absent != first.absent or not other.frame["image_id"].equals(first.frame["image_id"]):
             raise PredictionsError(
                 f"The seeds of '{name}' predict different images or findings, so no mean over them can be taken. "
-                "Give files that differ in these different names."
+                "Files of one name are its seeds: put the validation and test rows of a seed into one file, and give "
+                "files of different tools different names."
             )
     return dict(sorted(runs.items())), per_file
 

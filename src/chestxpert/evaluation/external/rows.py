@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from chestxpert.cohort.csv_cells import split_of
 from chestxpert.cohort.image_names import ImageNames
@@ -19,6 +20,7 @@ from chestxpert.evaluation.external.numbers import real_numbers
 from chestxpert.evaluation.external.table import StrangersTable
 
 MEASURED = ("val", "test")
+FLOATS = (float, np.floating)
 Rows = npt.NDArray[np.intp]
 
 
@@ -96,7 +98,9 @@ def _matched(table: StrangersTable, columns: Columns, cohort: Cohort) -> tuple[R
 
 
 def _text(cell: Any) -> str:
-    return "" if cell is None or cell != cell else str(cell).strip()  # NaN alone differs from itself
+    """What a cell says; nothing where it is one of the many things that tables hold in place of a missing value."""
+    missing = cell is None or cell is pd.NA or cell is pd.NaT or (isinstance(cell, FLOATS) and np.isnan(cell))
+    return "" if missing else str(cell).strip()
 
 
 def _check_sides(table: StrangersTable, columns: Columns, rows: Rows, sides: npt.NDArray[np.object_]) -> None:

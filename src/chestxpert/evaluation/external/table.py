@@ -92,7 +92,9 @@ def _from_text(path: Path, digest: str) -> StrangersTable:
 
 def _from_frame(frame: pd.DataFrame, name: str, digest: str) -> StrangersTable:
     if not isinstance(frame.index, pd.RangeIndex):  # an index that says something is a column like others
-        frame = frame.reset_index()
+        (level, *others) = frame.index.names
+        twin = not others and int((frame.columns == level).sum()) == 1 and frame.index.equals(pd.Index(frame[level]))
+        frame = frame.reset_index(drop=twin, allow_duplicates=True)
     if not len(frame):
         raise PredictionsError(f"{name} has no rows; expected one an image.")
     header = tuple(str(column).strip() for column in frame.columns)

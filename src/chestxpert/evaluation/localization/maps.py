@@ -125,6 +125,10 @@ def _check_index(index: pd.DataFrame, count: int, place: Path) -> None:
     missing = [name for name in ("image_id", "finding", "row") if name not in index.columns]
     if missing:
         raise DataError(f"{place / INDEX} has no column {', no '.join(missing)}. {_HELP}")
+    for name in ("image_id", "finding"):
+        empty = int(index[name].isna().sum())
+        if empty:
+            raise DataError(f"{place / INDEX} has {empty} entries without {name}. {_HELP}")
     rows = index["row"].to_numpy()
     if not np.issubdtype(rows.dtype, np.integer) or (len(rows) and (rows.min() < 0 or rows.max() >= count)):
         raise DataError(f"{place / INDEX} names rows that {MAPS} lacks: it has rows 0 to {count - 1}. {_HELP}")

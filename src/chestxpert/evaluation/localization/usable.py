@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chestxpert.errors import LabelError, UsageError
+from chestxpert.errors import DataError, LabelError, UsageError
 from chestxpert.evaluation.localization.cases import Case
 from chestxpert.evaluation.localization.maps import HeatMaps, read_maps
 from chestxpert.evaluation.localization.measure import BASELINES
@@ -56,14 +56,25 @@ def match(maps: HeatMaps, cases: Sequence[Case], label_space: LabelSpace) -> tup
     told : dict
         ``maps`` (entries of the index), ``usable``, ``missing`` and ``not_finite`` (lists of image id and finding),
         ``other`` (entries that are of no measured case), ``unknown_findings``.
+
+    Raises
+    ------
+    DataError
+        If two maps are of one finding on one image, by two names of the finding.
     """
     table: dict[tuple[str, str], int] = {}
     unknown: set[str] = set()
     for (image_id, finding), row in maps.rows.items():
         try:
-            table[image_id, label_space.canonical(finding)] = row
+            key = (image_id, label_space.canonical(str(finding)))
         except LabelError:
             unknown.add(finding)
+            continue
+        if key in table:
+            raise DataError(
+                f"{maps.name} has two maps of {key[1]} on {image_id}, by two names of the finding. Keep one of them."
+            )
+        table[key] = row
     rows: list[int | None] = []
     lists: dict[str, list[list[str]]] = {"missing": [], "not_finite": []}
     for case in cases:

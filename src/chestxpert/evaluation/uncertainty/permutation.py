@@ -10,9 +10,9 @@ would change average precision in permutations alone, and the test would find to
 The weights of the bootstrap's kernel do the swapping: both recipes' predictions stand below each other, and a patient's
 weigh 1 on one side and 0 on the other. Two things spare time without making a difference look surer than it is:
 
-- Of a label with many positives, `PLACES` places in the ranking are told apart, which hold as many positives each; what
-  is in one place counts as equal. A permutation test is exact whatever statistic it takes, as long as it takes the same
-  one each time, and this one differs from average precision by little.
+- Of a label with many positives, `PLACES` places in the common ranking of both recipes are told apart, which hold as
+  many positives each; what is in one place counts as equal. A permutation test is exact whatever statistic it takes, as
+  long as it takes the same one each time, and this one differs from average precision by little.
 - Permutations go on while they may still end in a small p. Once `ENOUGH` of them were as large as the difference seen,
   in every metric, they stop (Besag and Clifford, Sequential Monte Carlo p-values, Biometrika 78, 1991). So a p that is
   large is told less exactly, and a p below (`ENOUGH` + 1) / (half of all permutations) never rests on fewer than all.
