@@ -125,7 +125,7 @@ def threshold_words(results: Results) -> str:
     if not sentence:
         return ""
     return sentence + half_words(results) + (
-        f" Partial AUROC is the area up to a false-positive rate of {percent(fpr, 0)}, scaled so that .5 says nothing "
+        f" Partial AUROC is the area up to a false-positive rate of {percent(fpr, 0)}, scaled so that 0.5 says nothing "
         "and 1 is perfect." if fpr is not None else ""
     )  # fmt: skip
 
