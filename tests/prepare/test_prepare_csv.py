@@ -1,6 +1,7 @@
 """From other people's folders to dataset folders: tables and images together, through the command line too."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from chestxpert.cohort.csv_columns import CsvColumns
 from chestxpert.cohort.table import Cohort
 from chestxpert.dataset import Dataset, prepare
 from chestxpert.errors import UsageError
+from chestxpert.report.cards import build_data_card
 
 
 def draw(path: Path, grey: int) -> None:
@@ -51,6 +53,19 @@ def test_each_row_gets_its_own_image_though_names_repeat(ours: Path, tmp_path: P
     assert table.loc["p3/1.jpg", ["patient_id", "Effusion", "Crib", "No Finding"]].tolist() == ["3", True, True, False]
     info = json.loads((report.folder / "dataset.json").read_text())
     assert info["arguments"]["columns"]["image"] == "path"
+
+
+def test_sides_of_ones_own_table_are_not_called_those_of_nih_cxr_lt(ours: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(ours / "labels.csv", sep=";")
+    table["side"] = [("train", "val", "test")[person % 3] for person in table["person"]]
+    table.to_csv(ours / "labels.csv", index=False)
+    columns = replace(OURS, split="side")
+    report = prepare(ours, tmp_path / "data", format="csv", columns=columns, size=16, workers=1)
+    assert report.split == "tables"
+    card = build_data_card(report.folder, tmp_path / "card.md", draws=5).read_text(encoding="utf-8")
+    for text in (report.summary(), card):
+        assert "NIH-CXR-LT" not in text
+        assert "tables say, " in text
 
 
 def test_the_command_line_reads_a_table_of_ones_own(

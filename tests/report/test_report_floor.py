@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from chestxpert.evaluation.floor import shortcut_floor
 from chestxpert.report.build import draw_figures
+from chestxpert.report.evidence.tables import floor_words
 from chestxpert.report.figure import Figure
+from chestxpert.report.figure_recipes import recipes_figure
 from chestxpert.report.read import StudyFolder, read_study
 from chestxpert.report.results import Results
 from chestxpert.report.scales import decimal
@@ -110,3 +113,19 @@ def test_a_comparison_without_a_floor_draws_none(study: StudyFolder) -> None:
     for figure in draw_figures(StudyFolder(**{**vars(study), "results": Results(bare)})).values():
         assert not lines(figure)
         assert NAME not in " ".join([figure.caption, *written(figure), *(key.words for key in figure.keys)])
+
+
+def test_a_recipe_is_called_above_it_only_where_its_interval_is(study: StudyFolder) -> None:
+    values = copy.deepcopy(dict(study.results.comparison))
+    name, other = study.results.best
+    values["floor"]["above"][name]["macro_auroc_findings"] |= {"mean": 0.02, "low": -0.01, "high": 0.05}
+    values["floor"]["above"][other]["macro_auroc_findings"] |= {"mean": 0.2, "low": 0.1, "high": 0.3}
+    words = floor_words(Results(values))
+    assert f"{name} is not shown to be above it; the difference is 0.020" in words
+    assert f"{other} is above it by 0.200 [0.100, 0.300]." in words
+
+
+def test_without_differences_no_next_figure_is_promised(study: StudyFolder) -> None:
+    values = dict(study.results.comparison)
+    assert "read the next figure" in recipes_figure(Results(values)).caption
+    assert "next figure" not in recipes_figure(Results(values | {"contrasts": []})).caption

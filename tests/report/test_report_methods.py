@@ -102,8 +102,26 @@ def test_the_section_says_what_the_folder_records(study_folder: Path) -> None:
     assert "3 seeds" in said["Training"]
     assert "400 bootstrap draws over patients" in said["Statistics"]
     assert "Wilson's interval (Wilson, 1927), and that of average precision" in said["Statistics"]
+    assert "view and number of test images of the patient were compared" in said["Statistics"]
     assert "torch 2.9.0" in said["Software"]
     assert cohort.fingerprint in said["Software"]
+
+
+@pytest.mark.parametrize(
+    ("prepared", "words"),
+    [
+        ({"split": "official", "arguments": {"split": "auto"}}, "The official test list was kept"),
+        ({"split": "tables", "arguments": {"split": "official"}}, "that of the data set's own tables."),
+        ({"split": "random", "arguments": {"split": "auto"}}, "Patients were divided at random, stratified"),
+        ({"arguments": {"split": "random"}}, "The split was drawn at random."),
+        ({"arguments": {"split": "auto"}}, "in two of them. Epochs, thresholds, the best flat"),
+    ],
+)
+def test_the_division_is_told_as_far_as_it_is_recorded(study_copy: Path, prepared: object, words: str) -> None:
+    settings = yaml.safe_load((study_copy / "study.yaml").read_text()) | {"prepared": prepared}
+    (study_copy / "study.yaml").write_text(yaml.safe_dump(settings))
+    said = dict(methods_section(read_study(study_copy)).paragraphs)
+    assert words in said["Data partitions"]
 
 
 def test_every_work_cited_is_in_the_bibtex_and_no_other(study_folder: Path) -> None:

@@ -42,7 +42,7 @@ def add_to(commands: Commands) -> None:
     )  # fmt: skip
     add_licence(parser, "the model")
     parser.add_argument("--data", metavar="DIR", type=Path, help="of a run: where its data set is, if it has moved")
-    add_draws(parser)
+    add_draws(parser, "for intervals of a run; those of a study are stored")
     parser.set_defaults(run=run, parser=parser)
 
 

@@ -35,7 +35,7 @@ def add_to(commands: Commands) -> None:
         help="the card; written anew unless somebody has changed it (default: DATASET/data-card.md)",
     )  # fmt: skip
     add_licence(parser, "the images")
-    add_draws(parser)
+    add_draws(parser, "for intervals of the shift to test")
     parser.add_argument(
         "--seed", metavar="N", type=whole(0), default=0, help="the same seed draws the same patients (default: 0)"
     )

@@ -37,11 +37,11 @@ def add_training(parser: Parser) -> None:
     )  # fmt: skip
 
 
-def add_draws(parser: Parser) -> None:
+def add_draws(parser: Parser, what: str = "for intervals and p-values") -> None:
     """How many bootstrap draws the intervals rest on."""
     parser.add_argument(
         "--draws", metavar="N", type=whole(1), default=DRAWS,
-        help="bootstrap draws over patients for intervals and p-values (default: %(default)s)",
+        help=f"bootstrap draws over patients {what} (default: %(default)s)",
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ REJECTS = "rejects.csv"
 
 _WAYS = {
     "official": "official (the test list stays test; validation cut from train_val by patient)",
-    "tables": "that of NIH-CXR-LT's tables, every patient on one side",
+    "tables": "as the tables say, every patient on one side",
     "random": "random by patient, stratified over findings",
     "test": "everything is for testing",
 }

@@ -18,6 +18,7 @@ from chestxpert.report.evidence.figure_groups import groups_figure
 from chestxpert.report.evidence.figure_reliability import reliability_figure
 from chestxpert.report.evidence.figure_seeds import seeds_figure
 from chestxpert.report.evidence.figure_subgroups import subgroups_figure
+from chestxpert.report.evidence.stored import has_interval
 from chestxpert.report.evidence.tables import (
     agreement_tables,
     agreement_words,
@@ -131,6 +132,7 @@ def _context(study: StudyFolder, images: bool) -> dict[str, Any]:
         "verdict": results.verdict,
         "facts": _facts(study),
         "answer": _answer(results),
+        "lopsided": has_interval(results.comparison, "jackknife"),
         "threshold_rule": results.comparison.get("operating", {}).get("sentence"),
         "figures": figures,
         "trees": trees_shown(study),

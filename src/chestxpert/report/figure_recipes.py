@@ -18,6 +18,10 @@ _FLOOR = (
 )
 
 
+_NEXT = (
+    " Intervals of two recipes may overlap although their difference is clear, since both are measured on the same "
+    "patients: for differences, read the next figure."
+)
 _TINTED = " Tinted rows are the best flat and the best hierarchical recipe, chosen on validation."
 
 
@@ -44,9 +48,11 @@ def recipes_figure(results: Results) -> Figure:
         title="Flat against hierarchical" if results.recipes else "What other tools predicted",
         caption=(
             f"Each mark is {'a recipe' if results.recipes else 'a tool'}'s mean over its seeds on the test split, its "
-            "line the 95 % interval over patients. Further right is better. Intervals of two recipes may overlap "
-            "although their difference is clear, since both are measured on the same patients: for differences, read "
-            "the next figure." + (_TINTED if results.best else "") + _partial(results) + (_FLOOR if floor else "")
+            "line the 95 % interval over patients. Further right is better."
+            + (_NEXT if results.contrasts else "")
+            + (_TINTED if results.best else "")
+            + _partial(results)
+            + (_FLOOR if floor else "")
         ),
         picture=two_widths(lambda frame: draw_rows(rows, panels, frame), name, 30),
         tables=[metrics_table(results), *_single_seeds(results, metrics)],
@@ -85,8 +91,8 @@ def _partial(results: Results) -> str:
     if not found:
         return ""
     return (
-        f" \N{DAGGER}: measured on less than the others ({'; '.join(found)}), so its place beside them says little; "
-        "the next figure compares on what both predict."
+        f" \N{DAGGER}: measured on less than the others ({'; '.join(found)}), so its place beside them says little"
+        + ("; the next figure compares on what both predict." if results.contrasts else ".")
     )
 
 

@@ -102,7 +102,7 @@ def evaluate_on_data(
             "margin": margin,
             "taxonomies": {tree.name: tree.to_dict()},
             "posthoc": [],
-            "prepared": {key: dataset.info.get(key) for key in ("source", "arguments")},
+            "prepared": {key: dataset.info.get(key) for key in ("source", "arguments", "split")},
             "start": {},
         }
         write_text(out / PLAN, yaml.safe_dump(plan, sort_keys=False, width=100))

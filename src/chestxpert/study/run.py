@@ -132,7 +132,7 @@ def _open_study(
         # A resumed study keeps the backbones it began with, whatever 'auto' would find today.
         begun = None if stored is None else stored["start"][recipe.name]
         starts[recipe.name] = describe_starts(kits.of_networks(recipe, trees[recipe.taxonomy], begun))
-    values["prepared"] = {key: dataset.info.get(key) for key in ("source", "arguments")}
+    values["prepared"] = {key: dataset.info.get(key) for key in ("source", "arguments", "split")}
     if "oversample" in dataset.info:
         made = dataset.info["oversample"]
         values["prepared"]["oversample"] = {"dataset": made["dataset"]["path"], "arguments": made["arguments"]}

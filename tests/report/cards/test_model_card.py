@@ -86,6 +86,18 @@ def test_means_over_labels_are_those_of_the_comparison(card: Card, comparison: d
     assert "60 bootstrap draws" in card.parts["Metrics"].text
 
 
+def test_how_to_read_intervals_and_calibration_is_said_where_they_stand(
+    card: Card, subject: CardSubject, changed: Callable[..., CardSubject]
+) -> None:
+    words = "a value may stand near the upper end of its own"
+    assert words in card.parts["Metrics"].text
+    assert "below 1 probabilities are too extreme" in card.parts["Calibration"].text
+    older = changed("recipes", subject.line, "metrics", "macro_ap", "interval", to="percentile")
+    assert words not in Card.read(model_card(older)).parts["Metrics"].text
+    without = changed("calibration", to={})
+    assert "too extreme" not in Card.read(model_card(without)).parts["Calibration"].text
+
+
 def test_findings_have_the_figures_of_the_comparison(
     card: Card, comparison: dict[str, Any], subject: CardSubject
 ) -> None:

@@ -270,7 +270,10 @@ def test_captions_say_of_whom_and_from_how_many_draws(study: Path, comparison: d
     assert "from 400 bootstrap draws" in texts["contrasts"]
     assert f"from {part(comparison, 'subgroups')['draws']} bootstrap draws" in texts["subgroups"]
     assert "from the jackknife" in texts["findings"]
+    assert "those of one finding's F1 are Wilson's" in texts["findings"]
+    assert "those of one finding's sensitivity are Wilson's" in texts["operating"]
     assert "jackknife" not in texts["contrasts"]
+    assert "Wilson" not in texts["recipes"]
     assert "bootstrap" not in texts["cohort"]
 
 

@@ -34,7 +34,11 @@ def analyses_section(subject: CardSubject) -> Section:
         Section(title, [table(filled)] if filled is not None and filled.rows else [paragraph(NOT_MEASURED)])
         for title, filled in found.items()
     ]
-    words = {"Above the shortcut floor": floor_sentence(subject.results), "Net benefit": _benefit_words(subject)}
+    words = {
+        "Calibration": _calibration_words(found["Calibration"]),
+        "Above the shortcut floor": floor_sentence(subject.results),
+        "Net benefit": _benefit_words(subject),
+    }
     parts = [Section(p.title, [paragraph(words.get(p.title, "")), *p.blocks]) for p in parts]
     parts.append(_another_source(subject))
     return Section("Quantitative analyses", [paragraph(f"All of it on {tested_on(subject)}.")], parts)
@@ -97,6 +101,16 @@ def _calibration(subject: CardSubject) -> Table | None:
     ]  # fmt: skip
     head = ["finding", "calibration error", "the same if perfect", "slope", "in the large", "Brier score"]
     return Table(head, rows)
+
+
+def _calibration_words(found: Table | None) -> str:
+    if found is None:
+        return ""
+    return (
+        "The calibration error is never 0; beside it stands what perfect probabilities would reach. A slope of 1 is "
+        "perfect, below 1 probabilities are too extreme. In the large, 0 is perfect, above 0 probabilities are too low "
+        "on average. A Brier score of 0 is perfect."
+    )
 
 
 def lead(subject: CardSubject, label: str) -> Estimate:

@@ -60,8 +60,8 @@ def _intervals(subject: CardSubject) -> str:
     rest = f" from {grouped(draws)} draws over patients" if draws else ""
     return (
         f"Subgroups of the test images, at the thresholds of all images. In brackets 95 % intervals{rest}, not "
-        f"adjusted for their number.{few} Means of a group are over the findings that every group of its kind measures "
-        "which measures any; gaps are over those that both groups measure."
+        f"adjusted for their number.{few} Means are over the findings that are measured in all groups of a kind, "
+        "groups without any left aside; gaps are over those that are measured in both groups."
     )
 
 

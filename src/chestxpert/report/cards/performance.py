@@ -29,7 +29,7 @@ def _reading(subject: CardSubject) -> str:
     draws, unit = number(bootstrap, "draws"), bootstrap.get("unit", "patient")
     intervals = (
         f"In brackets 95 % intervals over {unit}s, from {grouped(draws)} bootstrap draws or a jackknife: how the "
-        "figures of these very networks would vary with other patients."
+        f"figures of these very networks would vary with other patients.{_lopsided(subject)}"
         if draws is not None
         else "How the intervals in brackets were made is not recorded."
     )
@@ -40,6 +40,16 @@ def _reading(subject: CardSubject) -> str:
     )
     primary = f"The primary metric is {said(subject.results.primary)}."
     return sentences(f"On {tested_on(subject)}.", primary, intervals, spread)
+
+
+def _lopsided(subject: CardSubject) -> str:
+    """Why a mean average precision may stand at an end of its own interval."""
+    if part(subject.entry, "metrics", "macro_ap").get("interval") != "jackknife":
+        return ""
+    return (
+        " Average precision comes out too high on few patients; its means have intervals that allow for this, so a "
+        "value may stand near the upper end of its own."
+    )
 
 
 def _overall(subject: CardSubject) -> Table:

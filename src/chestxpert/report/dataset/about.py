@@ -18,8 +18,9 @@ from chestxpert.report.words import times
 
 SPLIT_WORDS = {
     "official": "official: the test list stays test, validation is cut from the rest by patient",
-    "tables": "that of NIH-CXR-LT's tables, every patient on one side",
+    "tables": "as its tables say, with every patient on one side",
     "random": "random by patient, stratified over findings",
+    "test": "not at all: every image is for testing",
 }
 
 
@@ -77,7 +78,7 @@ def _per_patient(subject: Subject) -> list[str]:
     if not all(map(len, sides)):
         return []
     means = [decimal(len(side) / side["patient_id"].nunique(), 2) for side in sides]
-    return [f"A patient has {means[0]} images in training and validation, and {means[1]} in test."]
+    return [f"On average a patient has {means[0]} images in training and validation, and {means[1]} in test."]
 
 
 def _unknown(subject: Subject) -> list[str]:

@@ -34,3 +34,13 @@ def numbers(values: object) -> list[float | None]:
 def detailed(results: Results, values: Mapping[str, Any]) -> list[str]:
     """The best of each side and what other tools predicted, as far as `values` has something on them."""
     return [name for name in results.drawn if values.get(name)]
+
+
+def has_interval(comparison: Mapping[str, Any], kind: str) -> bool:
+    """Whether a mean or a single finding of a recipe has an interval of this kind, which older results may lack."""
+    return any(
+        part(estimate).get("interval") == kind
+        for recipe in part(comparison, "recipes").values()
+        for estimates in (part(recipe, "metrics"), *part(recipe, "per_label").values())
+        for estimate in part(estimates).values()
+    )

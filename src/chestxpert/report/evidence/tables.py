@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chestxpert.report.evidence.stored import detailed, number, part
-from chestxpert.report.external import half_words
+from chestxpert.report.external import coverage_words, half_words, is_partial
 from chestxpert.report.figure import Table
 from chestxpert.report.results import Estimate, Results, finding_name
 from chestxpert.report.scales import decimal, grouped, percent
@@ -96,13 +96,20 @@ def agreement_words(results: Results) -> str:
 
 
 def floor_words(results: Results) -> str:
-    """What the table of patients alone reaches, and how far the best recipes are above it; empty without a floor."""
+    """What the table of patients alone reaches, and whether the best recipes are above it; empty without a floor."""
     stored, sentence = part(results.comparison, "floor"), floor_sentence(results)
-    above = [
-        f"{name} by {Estimate.of(part(stored, 'above', name).get('macro_auroc_findings')).words()}"
-        for name in detailed(results, part(stored, "above"))
-    ]
-    return f"{sentence} Above it are {and_words(above)}." if above else sentence
+    above = [_above_words(results, name) for name in detailed(results, part(stored, "above"))]
+    return " ".join([sentence, *above])
+
+
+def _above_words(results: Results, name: str) -> str:
+    """Only an interval that lies above 0 shows that a line is above the floor."""
+    lead = Estimate.of(part(results.comparison, "floor", "above", name).get("macro_auroc_findings"))
+    coverage = results.external(name).get("coverage", {})
+    on = f" For this both were measured on {coverage_words(coverage)}." if is_partial(coverage) else ""
+    if lead.low is not None and lead.low > 0:
+        return f"{name} is above it by {lead.words()}.{on}"
+    return f"{name} is not shown to be above it; the difference is {lead.words()}.{on}"
 
 
 def floor_sentence(results: Results) -> str:
@@ -125,7 +132,7 @@ def threshold_words(results: Results) -> str:
     if not sentence:
         return ""
     return sentence + half_words(results) + (
-        f" Partial AUROC is the area up to a false-positive rate of {percent(fpr, 0)}, scaled so that .5 says nothing "
+        f" Partial AUROC is the area up to a false-positive rate of {percent(fpr, 0)}, scaled so that 0.5 says nothing "
         "and 1 is perfect." if fpr is not None else ""
     )  # fmt: skip
 

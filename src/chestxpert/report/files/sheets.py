@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from chestxpert.report.build import draw_figures, evidence_of, trees_shown
 from chestxpert.report.cohort_table import cohort_table
-from chestxpert.report.evidence.stored import detailed, number, part
+from chestxpert.report.evidence.stored import detailed, has_interval, number, part
 from chestxpert.report.figure import Table
 from chestxpert.report.read import StudyFolder
 from chestxpert.report.results import Estimate, Results, metric_name
@@ -19,6 +19,12 @@ _INTERVAL = re.compile(r"\d \[|\d to [\d+\N{MINUS SIGN}]")
 _RENAMED = {"reliability": ("calibration", "Calibration")}
 """Name and title of a paper's tables where the figure above them is called otherwise."""
 _BY_JACKKNIFE = frozenset({"recipes", "findings", "groups", "levels", "seeds", "pr", "roc", "floor"})
+_BY_WILSON = {
+    "findings": "finding's F1",
+    "levels": "node's recall, precision and F1",
+    "operating": "finding's sensitivity",
+}
+"""Whose intervals are those of a share, by the table."""
 
 
 @dataclass(frozen=True)
@@ -110,18 +116,11 @@ def _intervals(results: Results, name: str) -> str:
     words = f"Intervals at 95 % over {bootstrap.get('unit', 'patient')}s"
     if draws is not None:
         words += f", from {grouped(draws)} bootstrap draws"
-        if name in _BY_JACKKNIFE and _has_jackknife(results):
+        if name in _BY_JACKKNIFE and has_interval(results.comparison, "jackknife"):
             words += "; those of average precision, and of one finding's AUROC, from the jackknife"
+        if name in _BY_WILSON and has_interval(results.comparison, "wilson"):
+            words += f"; those of one {_BY_WILSON[name]} are Wilson's"
     return typeset(f"{words}.")
-
-
-def _has_jackknife(results: Results) -> bool:
-    """Whether the comparison says so; an older one has percentiles alone."""
-    return any(
-        part(results.recipe(name), "metrics", metric).get("interval") == "jackknife"
-        for name in results.members
-        for metric in part(results.recipe(name), "metrics")
-    )
 
 
 def single_head(table: Table) -> Table:

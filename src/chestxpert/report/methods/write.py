@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chestxpert.recipe import POSTHOC
-from chestxpert.report.evidence.stored import number, part
+from chestxpert.report.evidence.stored import has_interval, number, part
 from chestxpert.report.external import half_words, methods_words
 from chestxpert.report.methods.bibliography import Cited, bibtex
 from chestxpert.report.methods.recorded import Recorded
@@ -28,6 +28,17 @@ FITS = {
     "crop": "cropped to the square in their middle",
     "stretch": "stretched to a square",
 }
+_BY = {"images": "number of test images of the patient"}
+_WAYS = {
+    "official": " The official test list was kept, and validation images were cut from the others by patient.",
+    "tables": " The division is that of the data set's own tables.",
+    "random": " Patients were divided at random, stratified over findings.",
+}
+_ASKED = {
+    "official": " Test images are those of the data set's official split.",
+    "random": " The split was drawn at random.",
+}
+"""What a study asked for, where it does not record how its images were divided."""
 _RULES = {"youden": ("youden1950index",)}
 
 
@@ -90,18 +101,16 @@ def partition_words(study: StudyFolder) -> str:
         f"{grouped(len(cohort.rows(split)))} {words} images ({grouped(cohort.n_patients(split))} patients)"
         for split, words in _SPLITS.items()
     ]
-    asked = part(study.settings, "prepared", "arguments")
-    split = {
-        "official": " Test images are those of the data set's official split.",
-        "random": " The split was drawn at random.",
-    }.get(str(asked.get("split")), "")
+    way = part(study.settings, "prepared").get("split")
+    asked = part(study.settings, "prepared", "arguments").get("split")
     chosen = (
-        "Epochs, thresholds and the best recipe of each side were chosen on validation images"
+        "Epochs, thresholds, the best flat and the best hierarchical recipe were chosen on validation images"
         if study.results.recipes
         else "Thresholds were chosen on validation images, where there were predictions of them"
     )
     return (
-        f"Images were divided into {and_words(sizes)}, with no patient in two of them.{split} {chosen}, and test "
+        f"Images were divided into {and_words(sizes)}, with no patient in two of them."
+        f"{_WAYS.get(str(way), _ASKED.get(str(asked), ''))} {chosen}, and test "
         "images were used for the final measures."
     )
 
@@ -160,11 +169,11 @@ def _statistics(study: StudyFolder, cited: Cited) -> str:
             f"Intervals at 95 % rest on {grouped(draws)} bootstrap draws over {bootstrap.get('unit', 'patient')}s, "
             "the same for all recipes; values are means over seeds."
         )
-    if _has_shares(comparison):
+    if has_interval(comparison, "wilson-f1"):
         sentences.append(
-            "Those of mean average precision and of single labels rest on leaving patients out; of single labels, "
-            f"recall, precision and F1 have Wilson's interval {cited('wilson1927probable')}, and that of average "
-            f"precision is at least that of a share {cited('boyd2013area')}."
+            "Those of mean average precision and of single labels rest on leaving patients out in turn (jackknife); of "
+            f"single labels, recall, precision and F1 have Wilson's interval {cited('wilson1927probable')}, and that "
+            f"of average precision is at least that of a share {cited('boyd2013area')}."
         )
     sentences += _tests(comparison, cited)
     if part(comparison, "calibration"):
@@ -175,8 +184,8 @@ def _statistics(study: StudyFolder, cited: Cited) -> str:
     by = [str(name) for name in part(comparison, "subgroups").get("by", ())]
     if by:
         sentences.append(
-            f"Subgroups by {and_words(by)} were compared by equal opportunity {cited('hardt2016equality')}, without a "
-            "correction for their number."
+            f"Subgroups by {and_words([_BY.get(name, name) for name in by])} were compared by equal opportunity "
+            f"{cited('hardt2016equality')}, without a correction for their number."
         )
     if part(comparison, "groups"):
         sentences.append(
@@ -185,12 +194,6 @@ def _statistics(study: StudyFolder, cited: Cited) -> str:
     if part(comparison, "floor"):
         sentences.append("A logistic regression on view, age and sex alone gives the floor that shortcuts reach.")
     return " ".join(sentences)
-
-
-def _has_shares(comparison: Any) -> bool:
-    """Whether single labels have the intervals of shares, as older results have not."""
-    labels = [label for recipe in part(comparison, "recipes").values() for label in part(recipe, "per_label").values()]
-    return any(part(label, "f1").get("interval") == "wilson-f1" for label in labels)
 
 
 def _tests(comparison: Any, cited: Cited) -> list[str]:
