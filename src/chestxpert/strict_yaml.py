@@ -33,6 +33,9 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+_FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 class _Dumper(yaml.SafeDumper):
     """SafeDumper that quotes texts which `_Loader` would read as numbers."""
 
@@ -42,6 +45,11 @@ for _kind in (_Loader, _Dumper):
     _kind.add_implicit_resolver(
         "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
     )
+
+
+def read_stored(text: str) -> Any:
+    """What this program wrote itself, by libyaml where it is there; yaml.YAMLError if it is no YAML."""
+    return yaml.load(text, Loader=_FAST)  # a SafeLoader
 
 
 def parse_yaml(text: str, origin: str) -> dict[str, Any]:

@@ -141,7 +141,7 @@ class Cohort:
         """
         digest = hashlib.sha256(self.label_space.fingerprint.encode())
         for column in ("image_id", "patient_id", "split", "origin"):
-            digest.update("\x1f".join(self.table[column]).encode())
+            digest.update("\x1f".join(self.table[column].tolist()).encode())
         digest.update(np.packbits(self.labels()).tobytes())
         if not self.all_known:
             digest.update(b"known" + np.packbits(self.known()).tobytes())

@@ -6,11 +6,11 @@ and paper. Nothing carries an id, so any number of drawings can stand on one pag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 Anchor = Literal["start", "middle", "end"]
 Point = tuple[float, float]
@@ -52,7 +52,7 @@ class Canvas:
     def __init__(self, width: float, height: float) -> None:
         self.width = width
         self.height = height
-        self._shapes: list[Markup] = []
+        self._shapes: list[str] = []  # each safe: whatever is said in one is escaped
 
     @contextmanager
     def about(self, *names: str) -> Iterator[None]:
@@ -60,11 +60,11 @@ class Canvas:
         if not names:
             yield
             return
-        self._shapes.append(Markup('<g data-about="{}">').format(BETWEEN.join(names)))
+        self._shapes.append(f'<g data-about="{escape(BETWEEN.join(names))}">')
         before = len(self._shapes)
         yield
         if len(self._shapes) > before:
-            self._shapes.append(Markup("</g>"))
+            self._shapes.append("</g>")
         else:
             self._shapes.pop()
 
@@ -114,13 +114,13 @@ class Canvas:
         """
         if not words:
             return
-        place = Markup('x="{}" y="{}" class="{}"').format(number(x), number(y), kind)
+        place = f'x="{number(x)}" y="{number(y)}" class="{escape(kind)}"'
         if anchor != "start":
-            place += Markup(' text-anchor="{}"').format(anchor)
+            place += f' text-anchor="{anchor}"'
         if turn:
-            place += Markup(' transform="rotate({} {} {})"').format(turn, number(x), number(y))
-        title = Markup("<title>{}</title>").format(tip) if tip else Markup("")
-        self._shapes.append(Markup("<text {}>{}{}</text>").format(place, title, words))
+            place += f' transform="rotate({turn} {number(x)} {number(y)})"'
+        title = f"<title>{escape(tip)}</title>" if tip else ""
+        self._shapes.append(f"<text {place}>{title}{escape(words)}</text>")
 
     def svg(self, name: str, kind: str = "", about: Sequence[str] = ()) -> Markup:
         """The drawing as one SVG element; `name` is what a screen reader says of it, `about` whom all of it shows."""
@@ -128,7 +128,7 @@ class Canvas:
         head = Markup(
             '<svg class="{}" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}"{}>'
         ).format(kind, spoken(name), *(number(value) for value in (self.width, self.height) * 2), subject)
-        return head + Markup("").join(self._shapes) + Markup("</svg>")
+        return head + Markup("".join(self._shapes)) + Markup("</svg>")
 
     def _add(
         self,
@@ -139,11 +139,8 @@ class Canvas:
         tip: str = "",
         more: dict[str, str] | None = None,
     ) -> None:
-        pairs: Iterable[tuple[str, str]] = [
-            ("class", kind),
-            *((key, number(value)) for key, value in places.items()),
-            *((key.replace("_", "-"), value) for key, value in (more or {}).items()),
-        ]
-        inside = Markup(" ").join(Markup('{}="{}"').format(key, value) for key, value in pairs)
-        title = Markup("<title>{}</title>").format(tip) if tip else Markup("")
-        self._shapes.append(Markup("<{0} {1}>{2}</{0}>").format(element, inside, title))
+        inside = f'class="{escape(kind)}"'
+        inside += "".join(f' {key}="{number(value)}"' for key, value in places.items())
+        inside += "".join(f' {key.replace("_", "-")}="{escape(value)}"' for key, value in (more or {}).items())
+        title = f"<title>{escape(tip)}</title>" if tip else ""
+        self._shapes.append(f"<{element} {inside}>{title}</{element}>")

@@ -83,7 +83,7 @@ def roc_points(truth: BoolArray, probs: FloatArray) -> FloatArray:
 
 def _counts(truth: BoolArray, probs: FloatArray) -> tuple[FloatArray, FloatArray]:
     """True positives and decided positives at each distinct threshold, highest threshold first."""
-    order = np.argsort(-probs, kind="stable")
+    order = np.argsort(-probs)  # equal scores in any order: they are one threshold
     ends = np.flatnonzero(np.append(np.diff(probs[order]) != 0, True))
     return np.cumsum(truth[order])[ends].astype(np.float64), (ends + 1).astype(np.float64)
 

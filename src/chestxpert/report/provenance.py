@@ -14,6 +14,7 @@ from chestxpert.report.external import origin_rows
 from chestxpert.report.figure import Table
 from chestxpert.report.oversampling import oversample_command
 from chestxpert.report.read import StudyFolder
+from chestxpert.strict_yaml import read_stored
 
 _PER_RUN = ("seed",)
 _NAMES = {
@@ -134,7 +135,7 @@ def frozen_recipes(study: StudyFolder) -> list[str]:
 
 def _frozen(recipe_text: str) -> bool:
     try:
-        values = yaml.safe_load(recipe_text)
+        values = read_stored(recipe_text)
     except yaml.YAMLError:
         return False
     return isinstance(values, Mapping) and values.get("freeze") is True

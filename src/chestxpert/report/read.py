@@ -14,6 +14,7 @@ from chestxpert.cohort.table import Cohort
 from chestxpert.errors import RunError
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.report.results import Results
+from chestxpert.strict_yaml import read_stored
 from chestxpert.study.external import EXTERNAL, read_externals
 
 
@@ -140,7 +141,7 @@ def _parsed(text: str, path: Path) -> Mapping[str, Any]:
 
 def _yaml(path: Path) -> Mapping[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = read_stored(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise RunError(f"{path} is not readable YAML ({error}).") from error
     if not isinstance(values, dict):

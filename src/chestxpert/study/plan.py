@@ -17,6 +17,7 @@ from chestxpert.evaluation.partitions import DEFAULT
 from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
 from chestxpert.evaluation.uncertainty.smallest import checked_margin
 from chestxpert.recipe import Posthoc, Recipe
+from chestxpert.strict_yaml import read_stored
 from chestxpert.study.choose import choose_recipes
 from chestxpert.taxonomy import Taxonomy
 
@@ -109,7 +110,7 @@ def run_folder(study: Path, recipe: str, seed: int) -> Path:
 def read_plan(study: Path) -> dict[str, Any]:
     """Values of a study's study.yaml."""
     try:
-        values = yaml.safe_load((study / PLAN).read_text(encoding="utf-8"))
+        values = read_stored((study / PLAN).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise RunError(f"{study} holds no study ({error}). Make one with 'chestxpert compare'.") from error
     needed = {"recipes", "seeds", "cohort_fingerprint", "start"}

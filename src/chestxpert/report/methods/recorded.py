@@ -10,6 +10,7 @@ import yaml
 
 from chestxpert.report.evidence.stored import part
 from chestxpert.report.read import StudyFolder
+from chestxpert.strict_yaml import read_stored
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Recorded:
 
 def _values(text: str) -> Mapping[str, Any]:
     try:
-        values = yaml.safe_load(text)
+        values = read_stored(text)
     except yaml.YAMLError:
         return {}
     return values if isinstance(values, Mapping) else {}
