@@ -218,8 +218,9 @@ def test_an_interrupted_run_keeps_what_it_has_and_the_next_one_goes_on(tiny_nih:
     assert [path.name for path in tmp_path.iterdir()] == [".data.partial"]
     steps: list[tuple[int, int]] = []
     report = _prepare(tiny_nih, tmp_path / "data", progress=lambda *step: steps.append(step))
-    assert steps[-1] == (104, 104)  # of 120: sixteen were done
-    assert "16 images were taken over from an interrupted run" in report.summary()
+    done, left = steps[-1]
+    assert done == left < 120  # how many a process has finished when it is interrupted depends on its speed
+    assert f"{120 - left} images were taken over from an interrupted run" in report.summary()
     _prepare(tiny_nih, tmp_path / "unbroken")
     assert _contents(tmp_path / "data") == _contents(tmp_path / "unbroken")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "unbroken"]
