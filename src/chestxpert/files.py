@@ -88,7 +88,7 @@ def write_text(path: Path, text: str) -> None:
         aside.write_text(text, encoding="utf-8")
 
 
-def begin_or_go_on(out: Path, marker: str, before: Collection[str], *, resume: bool) -> bool:
+def begin_or_go_on(out: Path, marker: str, before: Collection[str], *, resume: bool, resumable: bool = True) -> bool:
     """Decide what to do with a result folder: begin in it, or go on with what it holds.
 
     Parameters
@@ -97,6 +97,7 @@ def begin_or_go_on(out: Path, marker: str, before: Collection[str], *, resume: b
     marker : name of the file that is written when the folder's beginning is whole
     before : names of the files written before it
     resume : whether going on is asked for
+    resumable : whether it can be asked for, which an error then says
 
     Returns
     -------
@@ -110,7 +111,8 @@ def begin_or_go_on(out: Path, marker: str, before: Collection[str], *, resume: b
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not resume:
-            raise RunError(f"{out} exists already and is never overwritten. Choose another --out, or add --resume.")
+            or_else = ", or add --resume" if resumable else ""
+            raise RunError(f"{out} exists already and is never overwritten. Choose another --out{or_else}.")
         if out.is_dir() and (out / marker).is_file():
             return True
         # A kill between the first files leaves these and parts of files; anything else is not ours.

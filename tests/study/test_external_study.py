@@ -16,6 +16,7 @@ from chestxpert.errors import PredictionsError, RunError, UsageError
 from chestxpert.evaluation.predictions import Predictions
 from chestxpert.recipe import parse_posthoc
 from chestxpert.report import build_report, summary_text
+from chestxpert.report.cards import build_model_card
 from chestxpert.study.external import named_files
 from chestxpert.study.external_study import add_to_study, evaluate_on_data
 from chestxpert.study.join import ensemble_study
@@ -98,6 +99,10 @@ def test_a_study_of_other_tools_can_be_drawn_again(
         write_comparison(out, draws=20, posthoc=parse_posthoc("platt"))
     with pytest.raises(UsageError, match="at least two members, but there is none that was trained"):
         ensemble_study(out)
+    with pytest.raises(UsageError, match="predictions of other tools alone"):
+        build_model_card(out)
+    with pytest.raises(RunError, match=r"Choose another --out\.$"):
+        evaluate_on_data(given, dataset_folder, out, draws=20)
 
 
 def test_seeds_of_one_name_are_files_of_their_own(files: dict[str, str], dataset_folder: Path, tmp_path: Path) -> None:
@@ -121,6 +126,8 @@ def test_they_join_a_study_and_leave_its_recipes_as_they_are(
     for name in before["recipes"]:
         assert added["recipes"][name] == before["recipes"][name]
     assert {(c["a"], c["b"]) for c in added["contrasts"] if c["kind"] == "external"} == {("theirs", "flat-basic")}
+    with pytest.raises(UsageError, match="'theirs' was made by another tool"):
+        build_model_card(copied, recipe="theirs")
     # report, and compare --resume, keep them; and they are not corrected.
     assert write_comparison(copied, draws=20) == added
     assert run_study(plan, copied, resume=True, draws=20) == added

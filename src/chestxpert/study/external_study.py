@@ -81,7 +81,7 @@ def evaluate_on_data(
     checked_margin(margin)
     partitions(cohort, cohort.rows("test"), columns)  # raises for what there is not, before anything is made
     read = read_named(named, cohort, logits, allow_missing)
-    begin_or_go_on(out, PLAN, (), resume=False)
+    begin_or_go_on(out, PLAN, (), resume=False, resumable=False)
     made = [out / name for name in (COHORT, EXTERNAL, PLAN, COMPARISON)]
     with removed_if_left_empty(out), locked(out, _BUSY.format(out)), taken_back_if_it_fails(*made):
         cohort.save(out / COHORT)

@@ -128,6 +128,13 @@ def test_the_order_of_rows_and_columns_changes_nothing(seed: int, frame: pd.Data
     assert other.record == plain.record
 
 
+def test_per_cent_are_not_taken_for_logits(frame: pd.DataFrame, cohort: Cohort) -> None:
+    labels = list(cohort.label_space.labels)
+    frame[labels] = 100 * frame[labels]
+    with pytest.raises(PredictionsError, match=r"If these are per cent, divide them by 100; if they are logits"):
+        read_external("theirs", frame, cohort)
+
+
 def test_logits_become_probabilities(frame: pd.DataFrame, cohort: Cohort) -> None:
     labels = list(cohort.label_space.labels)
     plain = read_external("theirs", frame, cohort).runs[0]

@@ -68,9 +68,18 @@ def probabilities(table: StrangersTable, column: int, rows: npt.NDArray[np.intp]
     wrong = np.flatnonzero(~np.isfinite(values) if logits else ~((values >= 0) & (values <= 1)))
     if len(wrong):
         what = "logits that are not finite" if logits else "values outside 0 to 1"
-        hint = "" if logits else " If these are logits, say so with --logits."
+        hint = "" if logits else _scale_hint(values)
         raise PredictionsError(
             f"{name} has {len(wrong)} {what}, for example {values[wrong[0]]:g} in "
             f"{table.place(int(rows[wrong[0]]))}.{hint}"
         )
     return np.asarray(expit(values), dtype=np.float64) if logits else values
+
+
+def _scale_hint(values: FloatArray) -> str:
+    """What numbers that are no probabilities may be instead."""
+    if not np.isfinite(values).all():
+        return ""
+    if values.min() >= 0 and 2 < values.max() <= 100:
+        return " If these are per cent, divide them by 100; if they are logits, say so with --logits."
+    return " If these are logits, say so with --logits."

@@ -54,6 +54,13 @@ def read_subject(folder: Path, line: str | None = None, data: Path | None = None
 
 def _of_study(folder: Path, line: str | None) -> CardSubject:
     study = read_study(folder)
+    if not study.results.recipes:
+        raise UsageError(
+            f"{folder} holds predictions of other tools alone, and a model card is of what was trained here: of those "
+            "tools too little is known. Its report says what they reach."
+        )
+    if line in study.results.externals:
+        raise UsageError(f"'{line}' was made by another tool, of which too little is known for a model card.")
     best, why = _best(study.results)
     if line is None:
         return CardSubject(study, best, why)
