@@ -43,7 +43,7 @@ def add_to(commands: Commands) -> None:
     add_posthoc(parser, "those the study shows")
     parser.add_argument(
         "--workers", metavar="N", type=whole(1),
-        help="processes that compare; changes no figure (default: one for each core, if there are runs enough)",
+        help="processes that compare; changes no digit shown (default: one for each core, if there are runs enough)",
     )  # fmt: skip
     add_no_images(parser)
     _add_files(parser)
