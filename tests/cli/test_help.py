@@ -157,7 +157,7 @@ def test_defaults_shown_are_the_defaults_of_what_is_called() -> None:
         ("data prepare s --out o", prepare, 11),
         ("data oversample d --out o", oversample_to_disk, 7),
         ("compare --data d --out o --workers 1", run_study, 3),
-        ("report s", write_comparison, 5),
+        ("report s", write_comparison, 6),
         ("data report d", build_data_report, 4),
         ("data card d", build_data_card, 4),
         ("card s", build_model_card, 5),
