@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
 from chestxpert.errors import RunError, UsageError
 from chestxpert.evaluation.bootstrap import PatientDraws
@@ -89,6 +90,7 @@ def test_an_interrupt_ends_processes_amid_their_work() -> None:
 def test_one_process_is_this_one() -> None:
     with shared_out(1) as each:
         assert list(each(lambda here, part: here + part, 1, [2])) == [3]
+        assert {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"} == {1}
 
 
 def test_little_is_not_worth_a_process() -> None:

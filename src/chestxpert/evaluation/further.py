@@ -7,6 +7,8 @@ recipes that an answer rests on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from chestxpert.evaluation.bootstrap import PatientDraws
@@ -14,8 +16,9 @@ from chestxpert.evaluation.measures import Measured, Values
 from chestxpert.evaluation.metrics import ratio
 from chestxpert.evaluation.rates import Counts, image_ranking_losses, ranking_loss
 from chestxpert.evaluation.reliability import cox, drawn_cox, ece, ece_if_perfect, reliability
-from chestxpert.evaluation.roc import drawn_roc, roc_ends
+from chestxpert.evaluation.roc import drawn_roc, ranked_roc_ends, roc_ends
 from chestxpert.evaluation.scored import Scored
+from chestxpert.evaluation.weighted_ranking import RankedLabel
 
 DECISIONS = ("sensitivity", "specificity", "mcc")
 SPECIFICITIES = {"sensitivity_at_90": 0.90, "sensitivity_at_95": 0.95}
@@ -27,12 +30,17 @@ BIASED_IN_DRAWS = ("ap", "ece")
 """Per-label metrics that rise when rows are drawn twice; a mean of them over labels has the basic interval."""
 
 
-def further_metrics(scored: Scored) -> Measured:
-    """All of `DECISIONS`, `CURVES` and `CALIBRATION` of each label, and the ranking loss, on the images as they are."""
+def further_metrics(scored: Scored, ranked: Sequence[RankedLabel] | None = None) -> Measured:
+    """All of `DECISIONS`, `CURVES` and `CALIBRATION` of each label, and the ranking loss, on the images as they are.
+
+    `ranked` has the labels' images sorted, as `rank_labels` gives them, where that was done already.
+    """
     truth, probs, known = scored.truth, scored.probs, scored.known
     counts, fitted = Counts.of(truth, scored.decisions, known), cox(truth, probs, known)
     per_label = {name: getattr(counts, name)() for name in DECISIONS}
-    sensitivities, areas = roc_ends(truth, probs, tuple(SPECIFICITIES.values()), known=known)
+    at = tuple(SPECIFICITIES.values())
+    ends = roc_ends(truth, probs, at, known=known) if ranked is None else ranked_roc_ends(ranked, at)
+    sensitivities, areas = ends
     per_label |= dict(zip(SPECIFICITIES, sensitivities, strict=True))
     per_label |= {"partial_auroc": areas, "ece": ece(truth, probs, known)}
     per_label |= {"ece_if_perfect": ece_if_perfect(probs, known)}

@@ -8,7 +8,7 @@ probabilities and their thresholds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from chestxpert.evaluation.bootstrap import PatientDraws
 from chestxpert.evaluation.hierarchy import hierarchical_counts, hierarchical_scores
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, ratio
 from chestxpert.evaluation.scored import Scored
-from chestxpert.evaluation.weighted_ranking import drawn_ranking
+from chestxpert.evaluation.weighted_ranking import RankedLabel, rank_labels, ranked_draws
 from chestxpert.labels import LabelSpace
 
 Values = dict[str, FloatArray]
@@ -79,9 +79,14 @@ def point_metrics(scored: Scored) -> Measured:
     return _assemble(scored, ranking, lambda decisions: _point_decisions(scored, decisions))
 
 
-def drawn_metrics(scored: Scored, draws: PatientDraws) -> Measured:
-    """Every metric in each of D bootstrap draws over the patients of the scored images."""
-    auroc, ap = drawn_ranking(scored.truth, scored.probs, draws, known=scored.known)
+def drawn_metrics(scored: Scored, draws: PatientDraws, ranked: Sequence[RankedLabel] | None = None) -> Measured:
+    """Every metric in each of D bootstrap draws over the patients of the scored images.
+
+    `ranked` has the labels' images sorted, as `rank_labels` gives them, where that was done already.
+    """
+    if ranked is None:
+        ranked = rank_labels(scored.truth, scored.probs, draws, scored.known)
+    auroc, ap = ranked_draws(ranked, draws)
     errors, images = (scored.probs - scored.truth) ** 2, np.ones((len(scored.truth), 1), dtype=np.bool_)
     if scored.known is not None:
         errors, images = np.where(scored.known, errors, 0.0), scored.known

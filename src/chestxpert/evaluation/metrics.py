@@ -97,9 +97,11 @@ def _auroc(held: BoolArray, scores: FloatArray) -> float:
     negatives = len(held) - positives
     if positives == 0 or negatives == 0:
         return float("nan")
-    _, group, size = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(size) - (size - 1) / 2)[group]
-    return float((ranks[held].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    order = np.argsort(scores)
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    size = np.diff(ends, prepend=-1)
+    ranks = float((np.diff(np.cumsum(held[order])[ends], prepend=0) * (ends + 1 - (size - 1) / 2)).sum())
+    return (ranks - positives * (positives + 1) / 2) / (positives * negatives)
 
 
 def average_precision(truth: npt.ArrayLike, probs: npt.ArrayLike, known: npt.ArrayLike | None = None) -> FloatArray:

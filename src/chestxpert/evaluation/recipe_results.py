@@ -40,6 +40,7 @@ from chestxpert.evaluation.uncertainty.jackknife import resamples
 from chestxpert.evaluation.uncertainty.paired import analytic
 from chestxpert.evaluation.uncertainty.seeds import SeedVariance, combined_interval
 from chestxpert.evaluation.uncertainty.spread import LeftOut, Spread, mean_move
+from chestxpert.evaluation.weighted_ranking import rank_labels
 from chestxpert.taxonomy import Taxonomy
 
 LABEL_METRICS = ("auroc", "ap", "f1", "precision", "recall", "brier")
@@ -114,7 +115,8 @@ class RunMeasures:
         test = Scored.of(predictions, cohort, "test", operating, taxonomy)
         point, inner = point_metrics(test), InnerNodes.of(predictions, cohort, "test", taxonomy, rule)
         summary = inner.summary()
-        (drawn, without), few = drawn_metrics(test, both.all).split(len(draws)), min(len(draws), FEWER)
+        ranked, few = rank_labels(test.truth, test.probs, draws, test.known), min(len(draws), FEWER)
+        drawn, without = drawn_metrics(test, both.all, ranked).split(len(draws))
         drawn_inner, by_level = inner.drawn(both.few), drawn_level_counts(test, both.few.after_sample())
         left = LeftOut(
             without,
@@ -126,7 +128,7 @@ class RunMeasures:
             validation=point_metrics(Scored.of(predictions, cohort, "val", operating, taxonomy)),
             test=point,
             drawn=drawn,
-            further=further_metrics(test),
+            further=further_metrics(test, ranked),
             drawn_further=drawn_decisions(test, draws),
             inner=summary,
             drawn_inner={name: values[:few] for name, values in drawn_inner.items()},

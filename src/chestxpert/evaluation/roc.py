@@ -144,10 +144,24 @@ def roc_ends(
     held, scores = pair(truth, probs, "probabilities")
     mask = known_columns(known, held.shape)
     told = np.ones_like(held) if mask is None else mask
-    sensitivities, areas = np.empty((len(specificities), held.shape[1])), np.empty(held.shape[1])
-    for label, use in enumerate(told.T):
-        ranked = RankedLabel.of(held[use, label], scores[use, label], np.zeros(int(use.sum()), dtype=np.int64))
-        some, area = _left_end(ranked, np.ones((1, 1)), specificities, max_fpr)
+    return ranked_roc_ends(
+        [
+            RankedLabel.of(held[use, label], scores[use, label], np.zeros(int(use.sum()), dtype=np.int64))
+            for label, use in enumerate(told.T)
+        ],
+        specificities,
+        max_fpr,
+    )
+
+
+def ranked_roc_ends(
+    ranked: Sequence[RankedLabel], specificities: Sequence[float], max_fpr: float = MAX_FPR
+) -> tuple[FloatArray, FloatArray]:
+    """As `roc_ends`, for labels whose images are sorted already, whichever patients they are of."""
+    sensitivities, areas = np.empty((len(specificities), len(ranked))), np.empty(len(ranked))
+    for label, images in enumerate(ranked):
+        one = np.ones((max(1, len(images.images)), 1))
+        some, area = _left_end(images, one, specificities, max_fpr)
         sensitivities[:, label], areas[label] = some[:, 0], area[0]
     return sensitivities, areas
 

@@ -24,6 +24,11 @@ from scipy.sparse import csr_array
 from chestxpert.evaluation.bootstrap import IntArray, PatientDraws, Weights
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, ratio
 
+LIGHT = 2**15
+"""Below this weight of all images the sparse products are of 16-bit numbers, which takes half as long."""
+MANY = 4
+"""Images of a patient from which on it pays to make them."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -186,28 +191,28 @@ class RankedLabel:
     def blocks(self, weights: Weights) -> Iterator[WeightedSums]:
         """Running sums of (P, d) weights of patients at the groups that hold a positive, some groups at a time."""
         weights = weights[: len(self.images)]
-        before = np.zeros((2, weights.shape[1]), dtype=weights.dtype)
-        for (first, last), down_to, within in self._products:
-            gain, since = self._gain(weights, first, last), down_to @ weights
-            group = gain if within is None else since if within is down_to else within @ weights
-            running = np.stack([since, gain], axis=1)
+        before, added = np.zeros((2, weights.shape[1]), dtype=weights.dtype), weights
+        if len(self.patients) > MANY * len(weights) and self.weight(weights).max(initial=0) < LIGHT:
+            added = weights.astype(np.int16)
+        for positives, down_to, within in self._products:
+            alone = not isinstance(positives, csr_array)
+            gain = np.take(weights, positives, axis=0) if alone else (positives @ added).astype(weights.dtype)
+            since = down_to @ added
+            group = gain if within is None else since if within is down_to else within @ added
+            group = group.astype(weights.dtype, copy=False)
+            running = np.empty((len(gain), *before.shape), dtype=weights.dtype)
+            running[:, 0], running[:, 1] = since, gain
             for row in running:
                 before = np.add(row, before, out=row)
             before = before.copy()  # the block may be overwritten
             yield WeightedSums(gain, running[:, 1], group, running[:, 0])
 
-    def _gain(self, weights: Weights, first: int, last: int) -> Weights:
-        """(last - first, d) weight of the positives of some groups."""
-        starts = self.positive_starts[first:last]
-        end = len(self.positive_patients) if last == len(self.ends) else self.positive_starts[last]
-        rows = np.take(weights, self.positive_patients[starts[0] : end], axis=0)
-        return rows if len(rows) == len(starts) else np.add.reduceat(rows, starts - starts[0], axis=0)
-
     @cached_property
-    def _products(self) -> list[tuple[tuple[int, int], csr_array, csr_array | None]]:
-        """For each block of groups its ends, and the images down to each group and within it.
+    def _products(self) -> list[tuple[IntArray | csr_array, csr_array, csr_array | None]]:
+        """For each block of groups its positives, the images down to each group since the one before, and within it.
 
-        Within is None where each group is one image, and the same as down to where nothing lies between the groups.
+        Positives are their patients where each group has one. Within is None where each group is one image, and the
+        same as down to where nothing lies between the groups.
         """
         since = np.append(0, self.ends + 1)
         result = []
@@ -217,8 +222,23 @@ class RankedLabel:
             down_to = self._images(since[first:last], ends)
             alone, side_by_side = (ends - starts == 1).all(), (starts == since[first:last]).all()
             within = None if alone else down_to if side_by_side else self._images(starts, ends)
-            result.append(((first, last), down_to, within))
+            result.append((self._positives(first, last), down_to, within))
         return result
+
+    def _positives(self, first: int, last: int) -> IntArray | csr_array:
+        """Patients of the positives of some groups; where groups have several, the matrix that adds them up."""
+        starts = self.positive_starts[first:last]
+        end = len(self.positive_patients) if last == len(self.ends) else int(self.positive_starts[last])
+        patients = self.positive_patients[starts[0] : end]
+        if len(patients) == len(starts):
+            return patients
+        return self._matrix(patients, np.append(starts, end) - starts[0])
+
+    def _matrix(self, patients: IntArray, ends: IntArray) -> csr_array:
+        """(G, p) matrix that adds up images of these patients, those of each group up to the next of G + 1 ends."""
+        ones = np.ones(len(patients), dtype=np.int16)  # a product has the type of the weights
+        parts = (ones, patients.astype(np.int32), ends.astype(np.int32))
+        return csr_array(parts, shape=(len(ends) - 1, len(self.images)))
 
     def _images(self, starts: IntArray, stops: IntArray) -> csr_array:
         """(G, p) matrix that adds up the images from each start to its stop, of rising and disjoint stretches."""
@@ -228,9 +248,7 @@ class RankedLabel:
         np.add.at(inside, stops - first, -1)
         chosen = self.patients[first:last][np.cumsum(inside[:-1]) > 0]
         ends = np.append(0, np.cumsum(stops - starts))
-        ones = np.ones(len(chosen), dtype=np.float32)
-        parts = (ones, chosen.astype(np.int32), ends.astype(np.int32))
-        return csr_array(parts, shape=(len(starts), len(self.images)))
+        return self._matrix(chosen, ends)
 
     @cached_property
     def _blocks_of_all(self) -> list[WeightedSums]:
@@ -279,8 +297,14 @@ def drawn_ranking(
     auroc, average_precision : (D, K) float64 arrays
         NaN where a draw has no positive (for AUROC: or no negative).
     """
-    auroc, precision = np.empty((2, len(draws), truth.shape[1]))
-    ranked = rank_labels(truth, probs, draws, known, workers)
+    return ranked_draws(rank_labels(truth, probs, draws, known, workers), draws, workers)
+
+
+def ranked_draws(
+    ranked: Sequence[RankedLabel], draws: PatientDraws, workers: int | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """As `drawn_ranking`, for labels whose images are sorted already, as `rank_labels` does it."""
+    auroc, precision = np.empty((2, len(draws), len(ranked)))
 
     def measure(part: slice, weights: Weights, label: int) -> None:
         auroc[part, label], precision[part, label] = ranked[label].measure(weights)

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
 from chestxpert.errors import ChestXpertError, RunError
 from chestxpert.evaluation.each import Each, P, R, S, one_by_one
 from chestxpert.processes import DiedError, Process, available_cores, main_of, tasks_from_parent
@@ -123,9 +125,13 @@ class Pool:
 
 @contextmanager
 def shared_out(workers: int) -> Iterator[Each]:
-    """The way in which a comparison's parts are done: by so many processes, or in this one if it is one."""
+    """The way in which a comparison's parts are done: by so many processes, or in this one if it is one.
+
+    Here as there linear algebra takes one thread, since the last digit of a long sum depends on their number.
+    """
     if workers == 1:
-        yield one_by_one
+        with threadpool_limits(1, user_api="blas"):
+            yield one_by_one
         return
     with Pool(workers) as pool:
         yield pool.each

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,18 @@ from chestxpert.evaluation.metrics import BoolArray, FloatArray, ratio
 
 def midranks(values: npt.ArrayLike) -> FloatArray:
     """Ranks from 1, equal values sharing the mean of theirs: (N,) to (N,)."""
-    _, place, count = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(count) - (count - 1) / 2)[place], dtype=np.float64)
+    scores = np.asarray(values)
+    order = np.argsort(scores)
+    starts = _group_starts(scores[order])
+    sizes = np.diff(np.append(starts, len(order)))
+    ranks = np.empty(len(order))
+    ranks[order] = np.repeat(starts + (sizes + 1) / 2, sizes)
+    return ranks
+
+
+def _group_starts(ranked: npt.NDArray[Any]) -> IntArray:
+    """Where each group of equal values begins among sorted ones."""
+    return np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1])[: len(ranked)])
 
 
 def placements(truth: BoolArray, scores: FloatArray) -> FloatArray:
@@ -30,11 +41,16 @@ def placements(truth: BoolArray, scores: FloatArray) -> FloatArray:
 
     The mean over positives and the mean over negatives are both the AUROC. Both sides must be there.
     """
-    positive, negative = scores[truth], scores[~truth]
-    everywhere = midranks(scores)
+    order = np.argsort(scores)
+    starts, held = _group_starts(scores[order]), truth[order]
+    sizes, positives = np.diff(np.append(starts, len(order))), np.add.reduceat(held, starts, dtype=np.int64)
+    positives_below = np.cumsum(positives) - positives
+    negatives_below = starts - positives_below
+    total = int(positives.sum())
+    of_positive = (negatives_below + (sizes - positives) / 2) / (len(scores) - total)
+    of_negative = 1 - (positives_below + positives / 2) / total
     result = np.empty(len(scores))
-    result[truth] = (everywhere[truth] - midranks(positive)) / len(negative)
-    result[~truth] = 1 - (everywhere[~truth] - midranks(negative)) / len(positive)
+    result[order] = np.where(held, np.repeat(of_positive, sizes), np.repeat(of_negative, sizes))
     return result
 
 

@@ -143,14 +143,13 @@ def places(truth: BoolArray, ranks: FloatArray) -> FloatArray:
     if len(np.unique(ranks[truth])) <= PLACES:
         return ranks
     order = np.argsort(-ranks)
-    above: IntArray = np.cumsum(truth[order]) - truth[order]
-    result = np.empty_like(ranks)
-    result[order] = -(above * PLACES // positives)
+    ranked, held = ranks[order], truth[order]
+    starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
+    above: IntArray = np.cumsum(held)[starts] - held[starts]
     # Images of one rank stay together, in the highest of their places.
-    _, which = np.unique(ranks, return_inverse=True)
-    highest = np.full(which.max() + 1, -np.inf)
-    np.maximum.at(highest, which, result)
-    return np.asarray(highest[which])
+    result = np.empty_like(ranks)
+    result[order] = np.repeat(-(above * PLACES // positives), np.diff(np.append(starts, len(order))))
+    return result
 
 
 def common_ranks(one: Scored, other: Scored, rng: np.random.Generator) -> FloatArray:
