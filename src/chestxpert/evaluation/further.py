@@ -14,11 +14,11 @@ import numpy as np
 from chestxpert.evaluation.bootstrap import PatientDraws
 from chestxpert.evaluation.measures import Measured, Values
 from chestxpert.evaluation.metrics import ratio
+from chestxpert.evaluation.ranked_label import RankedLabel
 from chestxpert.evaluation.rates import Counts, image_ranking_losses, ranking_loss
 from chestxpert.evaluation.reliability import cox, drawn_cox, ece, ece_if_perfect, reliability
 from chestxpert.evaluation.roc import drawn_roc, ranked_roc_ends, roc_ends
 from chestxpert.evaluation.scored import Scored
-from chestxpert.evaluation.weighted_ranking import RankedLabel
 
 DECISIONS = ("sensitivity", "specificity", "mcc")
 SPECIFICITIES = {"sensitivity_at_90": 0.90, "sensitivity_at_95": 0.95}

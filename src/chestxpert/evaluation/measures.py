@@ -19,8 +19,9 @@ from chestxpert.evaluation import metrics
 from chestxpert.evaluation.bootstrap import PatientDraws
 from chestxpert.evaluation.hierarchy import hierarchical_counts, hierarchical_scores
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, ratio
+from chestxpert.evaluation.ranked_label import RankedLabel
 from chestxpert.evaluation.scored import Scored
-from chestxpert.evaluation.weighted_ranking import RankedLabel, rank_labels, ranked_draws
+from chestxpert.evaluation.weighted_ranking import rank_labels, ranked_draws
 from chestxpert.labels import LabelSpace
 
 Values = dict[str, FloatArray]

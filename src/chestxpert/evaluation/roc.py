@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from chestxpert.evaluation.bootstrap import PatientDraws, Weights
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, known_columns, pair, ratio
-from chestxpert.evaluation.weighted_ranking import RankedLabel, WeightedSums, each_part, rank_labels
+from chestxpert.evaluation.ranked_label import RankedLabel, WeightedSums
+from chestxpert.evaluation.weighted_ranking import each_part, rank_labels
 
 MAX_FPR = 0.1
 """The false-positive rate up to which the partial area is taken: nine in ten healthy images left alone, or more."""

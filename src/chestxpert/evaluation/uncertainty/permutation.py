@@ -29,9 +29,10 @@ import numpy.typing as npt
 from chestxpert.evaluation.bootstrap import IntArray, PatientDraws
 from chestxpert.evaluation.measures import Values
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, ratio
+from chestxpert.evaluation.ranked_label import RankedLabel
 from chestxpert.evaluation.scored import Scored
 from chestxpert.evaluation.uncertainty.auroc_parts import midranks
-from chestxpert.evaluation.weighted_ranking import RankedLabel, rank_labels, split_ranking
+from chestxpert.evaluation.weighted_ranking import rank_labels, split_ranking
 
 METRICS = ("macro_ap", "macro_auroc", "macro_f1")
 PERMUTATIONS = 999
