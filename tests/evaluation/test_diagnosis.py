@@ -12,10 +12,10 @@ import pytest
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.bootstrap import PatientDraws, interval
 from chestxpert.evaluation.comparison import RunResult, compare_runs
+from chestxpert.evaluation.measured_runs import RunMeasures
 from chestxpert.evaluation.measures import point_metrics
 from chestxpert.evaluation.perfect_decisions import PerfectDecisions
 from chestxpert.evaluation.predictions import Predictions
-from chestxpert.evaluation.recipe_results import RunMeasures
 from chestxpert.evaluation.scored import Operating, Scored
 from chestxpert.labels import NIH15
 from chestxpert.taxonomy import Taxonomy, taxonomy

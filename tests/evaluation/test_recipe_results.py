@@ -8,8 +8,9 @@ import pytest
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.bootstrap import PatientDraws
 from chestxpert.evaluation.contrasts import REFLECTED
+from chestxpert.evaluation.measured_runs import RunMeasures, RunResult, recipe_values
 from chestxpert.evaluation.predictions import Predictions
-from chestxpert.evaluation.recipe_results import RunMeasures, RunResult, describe_recipe, recipe_values
+from chestxpert.evaluation.recipe_results import describe_recipe
 from chestxpert.evaluation.run_metrics import evaluate_run
 from chestxpert.taxonomy import Taxonomy
 

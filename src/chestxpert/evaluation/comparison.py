@@ -33,8 +33,9 @@ from chestxpert.evaluation.each import Each, one_by_one
 from chestxpert.evaluation.external_lines import Ground, Line, external_contrasts
 from chestxpert.evaluation.external_verdict import external_verdict
 from chestxpert.evaluation.further_results import Study, further_results
+from chestxpert.evaluation.measured_runs import RunResult, recipe_values
 from chestxpert.evaluation.partitions import DEFAULT
-from chestxpert.evaluation.recipe_results import RunResult, describe_recipe, recipe_values
+from chestxpert.evaluation.recipe_results import describe_recipe
 from chestxpert.evaluation.run_metrics import plain
 from chestxpert.evaluation.scored import Decided
 from chestxpert.evaluation.threshold_rules import F1, ThresholdRule

@@ -16,7 +16,7 @@ from chestxpert.errors import PredictionsError
 from chestxpert.evaluation.bootstrap import PatientDraws
 from chestxpert.evaluation.contrasts import RecipeValues, contrast, judged
 from chestxpert.evaluation.coverage import Coverage
-from chestxpert.evaluation.recipe_results import RunMeasures, RunResult, recipe_values
+from chestxpert.evaluation.measured_runs import RunMeasures, RunResult, recipe_values
 from chestxpert.evaluation.scored import Decided, Operating, Scored
 from chestxpert.evaluation.threshold_rules import ThresholdRule
 from chestxpert.taxonomy import Taxonomy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chestxpert.evaluation.estimates import Estimate, estimate
-from chestxpert.evaluation.recipe_results import RunMeasures
+from chestxpert.evaluation.measured_runs import RunMeasures
 
 METRICS = ("auroc",)
 """What single labels are compared on. Average precision of a rare label has no honest interval from draws."""

@@ -25,16 +25,11 @@ from chestxpert.evaluation.floor import Floor, shortcut_floor
 from chestxpert.evaluation.floor_lead import lead_by_label
 from chestxpert.evaluation.further import BIASED_IN_DRAWS, CALIBRATION, CURVES, DECISIONS, FITTED, drawn_curves
 from chestxpert.evaluation.groups import describe_groups
+from chestxpert.evaluation.measured_runs import RunMeasures, RunResult, recipe_values
 from chestxpert.evaluation.measures import Values
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, ratio
 from chestxpert.evaluation.partitions import DEFAULT, Partition, partitions
-from chestxpert.evaluation.recipe_results import (
-    RunMeasures,
-    RunResult,
-    describe_recipe,
-    label_estimate,
-    recipe_values,
-)
+from chestxpert.evaluation.recipe_results import describe_recipe, label_estimate
 from chestxpert.evaluation.reliability import BINS, reliability, share_interval
 from chestxpert.evaluation.roc import MAX_FPR
 from chestxpert.evaluation.scored import Decided, Scored

@@ -12,8 +12,8 @@ from chestxpert.cohort.table import Cohort
 from chestxpert.errors import RunError
 from chestxpert.evaluation.derived import Derived
 from chestxpert.evaluation.ensemble import Average, architecture_of, average_predictions, total_cost
+from chestxpert.evaluation.measured_runs import RunResult
 from chestxpert.evaluation.predictions import Predictions
-from chestxpert.evaluation.recipe_results import RunResult
 from chestxpert.evaluation.run_metrics import evaluate_run
 from chestxpert.files import write_json
 from chestxpert.taxonomy import Taxonomy

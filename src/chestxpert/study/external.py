@@ -14,8 +14,8 @@ from chestxpert.cohort.rejects import write_rejects
 from chestxpert.cohort.table import Cohort
 from chestxpert.errors import RunError, UsageError
 from chestxpert.evaluation.external import External, read_external
+from chestxpert.evaluation.measured_runs import RunResult
 from chestxpert.evaluation.predictions import Predictions
-from chestxpert.evaluation.recipe_results import RunResult
 from chestxpert.files import replace_when_whole, write_text
 
 EXTERNAL = "external"

@@ -10,7 +10,7 @@ from typing import Any
 from chestxpert.cohort.tree import cohort_taxonomy
 from chestxpert.errors import RunError, UsageError
 from chestxpert.evaluation.ensemble import Average
-from chestxpert.evaluation.recipe_results import RunResult
+from chestxpert.evaluation.measured_runs import RunResult
 from chestxpert.study.ensemble import ENSEMBLES, Member, make_ensemble
 from chestxpert.study.external import EXTERNAL
 from chestxpert.study.plan import read_plan

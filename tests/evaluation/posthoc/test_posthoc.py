@@ -15,12 +15,12 @@ from chestxpert.evaluation import metrics
 from chestxpert.evaluation.calibration.platt import fit_platt
 from chestxpert.evaluation.inference import answers_of
 from chestxpert.evaluation.log_odds import logit
+from chestxpert.evaluation.measured_runs import RunResult
 from chestxpert.evaluation.posthoc import correct_run
 from chestxpert.evaluation.posthoc.lines import with_posthoc
 from chestxpert.evaluation.posthoc.prior_shift import likeliest_prevalence, p_unchanged, shift, shift_all
 from chestxpert.evaluation.posthoc.truth import true_answers
 from chestxpert.evaluation.predictions import Predictions
-from chestxpert.evaluation.recipe_results import RunResult
 from chestxpert.labels import NIH15, LabelSpace
 from chestxpert.recipe import POSTHOC, Posthoc, parse_posthoc
 from chestxpert.taxonomy import Taxonomy, taxonomy

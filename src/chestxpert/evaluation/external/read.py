@@ -18,8 +18,8 @@ from chestxpert.evaluation.external.columns import Columns
 from chestxpert.evaluation.external.numbers import probabilities
 from chestxpert.evaluation.external.rows import MEASURED, Placed, place_rows
 from chestxpert.evaluation.external.table import StrangersTable
+from chestxpert.evaluation.measured_runs import RunResult
 from chestxpert.evaluation.predictions import Predictions
-from chestxpert.evaluation.recipe_results import RunResult
 
 Source = str | Path | pd.DataFrame
 

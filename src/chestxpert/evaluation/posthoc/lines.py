@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.derived import Derived
+from chestxpert.evaluation.measured_runs import RunResult
 from chestxpert.evaluation.posthoc.correct import correct_run
-from chestxpert.evaluation.recipe_results import RunResult
 from chestxpert.recipe import Posthoc
 
 
