@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chestxpert.cohort.frequency import GROUPS
-from chestxpert.report.results import Contrast, Results
+from chestxpert.report.results import Results
 from chestxpert.report.scales import p_value, signed
+from chestxpert.report.stored_values import Contrast
 
 FINDINGS = {"macro_auroc_findings": "AUROC", "macro_ap_findings": "AP", "macro_f1_findings": "F1"}
 DASH = "-"

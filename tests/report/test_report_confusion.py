@@ -9,7 +9,8 @@ import pytest
 from chestxpert.labels import NIH15
 from chestxpert.report.confusion_tables import confusion_tables
 from chestxpert.report.read import StudyFolder, read_study
-from chestxpert.report.results import Confusion, Results
+from chestxpert.report.results import Results
+from chestxpert.report.stored_values import Confusion
 from chestxpert.taxonomy import study_taxonomy
 
 TREE = study_taxonomy(NIH15)

@@ -7,7 +7,8 @@ import pytest
 from chestxpert.errors import ChestXpertError, CohortError, PredictionsError, RunError
 from chestxpert.report import build_report
 from chestxpert.report.read import read_study
-from chestxpert.report.results import Contrast, Results
+from chestxpert.report.results import Results
+from chestxpert.report.stored_values import Contrast
 
 
 def test_reads_every_run(study_folder: Path) -> None:

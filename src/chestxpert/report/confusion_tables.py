@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chestxpert.report.figure import Table
-from chestxpert.report.results import Confusion, Results, finding_name
+from chestxpert.report.results import Results, finding_name
 from chestxpert.report.scales import decimal, grouped
+from chestxpert.report.stored_values import Confusion
 from chestxpert.taxonomy import Taxonomy
 
 _COLUMNS = ("tp", "fp", "fn", "tn", "precision", "recall")

@@ -8,8 +8,9 @@ from typing import Any
 from chestxpert.report.evidence.stored import number, part
 from chestxpert.report.external import coverage_words, dagger_on
 from chestxpert.report.figure import Table
-from chestxpert.report.results import Contrast, metric_name
+from chestxpert.report.results import metric_name
 from chestxpert.report.scales import decimal, p_value, signed
+from chestxpert.report.stored_values import Contrast
 
 Cell = Callable[[Contrast], str]
 

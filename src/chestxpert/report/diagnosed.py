@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chestxpert.report.results import Estimate, Results
+from chestxpert.report.results import Results
+from chestxpert.report.stored_values import Estimate
 
 
 @dataclass(frozen=True)

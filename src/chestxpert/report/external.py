@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chestxpert.report.results import Contrast, Results, finding_name
+from chestxpert.report.results import Results, finding_name
 from chestxpert.report.scales import grouped
+from chestxpert.report.stored_values import Contrast
 from chestxpert.report.words import and_words, times
 
 ABSENT = (

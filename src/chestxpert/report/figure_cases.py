@@ -9,9 +9,10 @@ from chestxpert.report.canvas import Canvas
 from chestxpert.report.diagnosed import Diagnosis, Pair
 from chestxpert.report.figure import SIDES, Figure, Key, Table, two_widths
 from chestxpert.report.figure_tree import decision_depths, or_words
-from chestxpert.report.results import Estimate, Results, finding_name
+from chestxpert.report.results import Results, finding_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows, draw_stack
 from chestxpert.report.scales import MINUS, UNDEFINED, Scale, decimal, domain, grouped, percent, signed, tick_text
+from chestxpert.report.stored_values import Estimate
 from chestxpert.taxonomy import Taxonomy
 
 _WIDEST = 0.5

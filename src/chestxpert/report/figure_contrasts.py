@@ -10,9 +10,10 @@ from chestxpert.report.canvas import Canvas
 from chestxpert.report.contrast_tables import contrast_tables
 from chestxpert.report.external import dagger_on, shared_words
 from chestxpert.report.figure import Figure, Key, two_widths
-from chestxpert.report.results import METRICS, Contrast, Results, metric_name
+from chestxpert.report.results import METRICS, Results, metric_name
 from chestxpert.report.rows import Frame, Mark, Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import MINUS, UNDEFINED, Scale, domain, p_value, signed, tick_text
+from chestxpert.report.stored_values import Contrast
 
 _NUMBERS = 262.0
 _ON_ONE_SHEET = 36

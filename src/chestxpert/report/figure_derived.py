@@ -10,10 +10,11 @@ from chestxpert.report.contrast_tables import contrast_tables
 from chestxpert.report.figure import SIDES, Figure, Key, Table, two_widths
 from chestxpert.report.figure_contrasts import SHOWN_KEYS, by_metric, forest
 from chestxpert.report.figure_recipes import metric_panel, metrics_table
-from chestxpert.report.results import Contrast, Results, finding_name, metric_name
+from chestxpert.report.results import Results, finding_name, metric_name
 from chestxpert.report.rows import Row, draw_rows
 from chestxpert.report.scales import UNDEFINED, percent
 from chestxpert.report.shortcut import floor_keys, floor_words
+from chestxpert.report.stored_values import Contrast
 
 SHOWN = ("macro_f1", "macro_f1_at_half", "brier")
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from chestxpert.report.canvas import Canvas
 from chestxpert.report.figure import Figure, Key, Table, side_key, two_widths
-from chestxpert.report.results import Estimate, Results, finding_name
+from chestxpert.report.results import Results, finding_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain, grouped
 from chestxpert.report.shortcut import NAME, draw_floor, floor_at, floor_keys, floor_words
+from chestxpert.report.stored_values import Estimate
 
 _METRICS = {"auroc": "AUROC", "ap": "Average precision"}
 _HIERARCHICAL = ("precision", "recall", "f1")

@@ -8,10 +8,11 @@ from chestxpert.report.canvas import Canvas
 from chestxpert.report.diagnosed import Diagnosis, Perfect
 from chestxpert.report.figure import Figure, Key, Table, two_widths
 from chestxpert.report.figure_tree import not_drawn_words
-from chestxpert.report.results import Estimate, Results, finding_name
+from chestxpert.report.results import Results, finding_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain, grouped, signed
 from chestxpert.report.shortcut import NAME, floor_keys, floor_lines, floor_words
+from chestxpert.report.stored_values import Estimate
 from chestxpert.taxonomy import Taxonomy
 
 _FLOORS = {"ap": "macro_ap_findings", "hard_f1": "macro_f1_findings"}

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from chestxpert.report.canvas import Canvas
 from chestxpert.report.figure import Figure, Key, Table, two_widths
-from chestxpert.report.results import Fate, Results, finding_name
+from chestxpert.report.results import Results, finding_name
 from chestxpert.report.rows import Mark, Panel, Row, draw_rows, draw_stack
 from chestxpert.report.scales import UNDEFINED, Scale, grouped, percent
+from chestxpert.report.stored_values import Fate
 from chestxpert.taxonomy import Taxonomy
 
 

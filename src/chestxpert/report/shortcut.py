@@ -7,8 +7,9 @@ from typing import Any
 
 from chestxpert.report.canvas import Canvas
 from chestxpert.report.figure import Key
-from chestxpert.report.results import Estimate, Results
+from chestxpert.report.results import Results
 from chestxpert.report.scales import Scale
+from chestxpert.report.stored_values import Estimate
 
 NAME = "shortcut floor"
 """What the floor is called in legends and tables."""

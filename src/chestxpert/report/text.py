@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chestxpert.report.external import dagger_of, dagger_on, external_words, half_words, shared_words
-from chestxpert.report.results import Contrast, Results, metric_name
+from chestxpert.report.results import Results, metric_name
 from chestxpert.report.scales import UNDEFINED, decimal, p_value, signed
+from chestxpert.report.stored_values import Contrast
 
 _METRICS = ("macro_auroc", "macro_ap", "macro_f1")
 _DERIVED_METRICS = ("macro_auroc", "macro_ap", "macro_f1", "macro_f1_at_half", "brier")

@@ -25,8 +25,8 @@ from chestxpert.report.files.latex import escaped, latex
 from chestxpert.report.files.markdown import table_text
 from chestxpert.report.files.sheets import SIMULATED, Sheet
 from chestxpert.report.files.tidy import csv_text, entry, estimates
-from chestxpert.report.results import Contrast, Estimate
 from chestxpert.report.scales import signed
+from chestxpert.report.stored_values import Contrast, Estimate
 
 PDFLATEX = shutil.which("pdflatex")
 STORED = ("recipes", "contrasts", "groups", "operating", "calibration", "subgroups", "floor", "diagnosis", "agreement")

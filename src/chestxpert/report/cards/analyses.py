@@ -12,8 +12,9 @@ from chestxpert.report.cards.subject import CardSubject
 from chestxpert.report.evidence.stored import GROUP_WORDS, number, numbers, part
 from chestxpert.report.evidence.tables import agreement_tables, agreement_words, floor_sentence
 from chestxpert.report.figure import Table
-from chestxpert.report.results import Estimate, finding_name
+from chestxpert.report.results import finding_name
 from chestxpert.report.scales import UNDEFINED, decimal, grouped, percent, signed
+from chestxpert.report.stored_values import Estimate
 from chestxpert.report.words import and_words
 
 NOT_MEASURED = "Not measured."

@@ -12,8 +12,9 @@ from chestxpert.report.cards.people import SIMULATED
 from chestxpert.report.cards.performance import fallbacks
 from chestxpert.report.cards.subject import CardSubject
 from chestxpert.report.evidence.stored import number, numbers, part
-from chestxpert.report.results import Estimate, finding_name
+from chestxpert.report.results import finding_name
 from chestxpert.report.scales import decimal, signed
+from chestxpert.report.stored_values import Estimate
 from chestxpert.report.words import and_words, times
 
 

@@ -9,8 +9,9 @@ from chestxpert.report.cards.markdown import Section, bullets
 from chestxpert.report.cards.people import is_nih
 from chestxpert.report.cards.subject import CardSubject
 from chestxpert.report.evidence.stored import number, part
-from chestxpert.report.results import Estimate, finding_name
+from chestxpert.report.results import finding_name
 from chestxpert.report.scales import grouped, signed
+from chestxpert.report.stored_values import Estimate
 from chestxpert.report.words import and_words, times
 
 

@@ -9,8 +9,9 @@ from chestxpert.report.cards.markdown import Section, bullets, paragraph, table
 from chestxpert.report.cards.subject import CardSubject
 from chestxpert.report.evidence.stored import number, part
 from chestxpert.report.figure import Table
-from chestxpert.report.results import Estimate, finding_name
+from chestxpert.report.results import finding_name
 from chestxpert.report.scales import grouped, signed
+from chestxpert.report.stored_values import Estimate
 from chestxpert.report.words import and_words, times
 
 GAPS = {"sensitivity": "sensitivity", "specificity": "specificity", "auroc": "AUROC"}

@@ -16,8 +16,9 @@ from chestxpert.report.evidence.stored import number, part
 from chestxpert.report.figure import Table
 from chestxpert.report.figures_cohort import SPLITS
 from chestxpert.report.methods.write import partition_words, preprocessing_words
-from chestxpert.report.results import Estimate, finding_name
+from chestxpert.report.results import finding_name
 from chestxpert.report.scales import grouped, percent
+from chestxpert.report.stored_values import Estimate
 from chestxpert.report.words import times
 
 SIMULATED = (

@@ -7,8 +7,9 @@ from chestxpert.report.cards.subject import CardSubject, said
 from chestxpert.report.evidence.stored import number, part
 from chestxpert.report.evidence.tables import rule_sentence
 from chestxpert.report.figure import Table
-from chestxpert.report.results import METRICS, Estimate, finding_name, metric_name
+from chestxpert.report.results import METRICS, finding_name, metric_name
 from chestxpert.report.scales import decimal, grouped
+from chestxpert.report.stored_values import Estimate
 from chestxpert.report.words import and_words, times
 
 

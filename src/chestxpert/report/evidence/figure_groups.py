@@ -8,10 +8,11 @@ from chestxpert.report.canvas import Canvas
 from chestxpert.report.evidence.stored import GROUP_WORDS, number, part
 from chestxpert.report.figure import Figure, Key, Table, side_keys, two_widths
 from chestxpert.report.figure_findings import METRIC_WORDS
-from chestxpert.report.results import Estimate, Results, finding_name
+from chestxpert.report.results import Results, finding_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import UNDEFINED, Scale, decimal, domain, percent
 from chestxpert.report.shortcut import NAME, floor_keys, floor_lines, floor_mean, floor_words, stored_floor
+from chestxpert.report.stored_values import Estimate
 
 _METRIC = "ap"
 

@@ -10,9 +10,10 @@ from markupsafe import Markup
 
 from chestxpert.report.evidence.stored import detailed, number, numbers, part
 from chestxpert.report.figure import Figure, Key, Table, side_key
-from chestxpert.report.results import Estimate, Results, finding_name
+from chestxpert.report.results import Results, finding_name
 from chestxpert.report.scales import UNDEFINED, decimal, domain, grouped, tick_text
 from chestxpert.report.small_plot import UnitPlot
+from chestxpert.report.stored_values import Estimate
 
 _COLUMNS = {"ece": "calibration error", "ece_if_perfect": "if perfect", "brier": "Brier score"}
 _FITTED = {"slope": "slope", "intercept": "intercept", "in_the_large": "intercept at slope 1"}

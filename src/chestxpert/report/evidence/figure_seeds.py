@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from chestxpert.report.canvas import Canvas
 from chestxpert.report.evidence.stored import number, part
 from chestxpert.report.figure import Figure, Key, Table, two_widths
-from chestxpert.report.results import Estimate, Results, metric_name
+from chestxpert.report.results import Results, metric_name
 from chestxpert.report.rows import Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import Scale, decimal, domain
 from chestxpert.report.shortcut import NAME, floor_at, floor_keys, floor_lines, floor_words
+from chestxpert.report.stored_values import Estimate
 
 _TABLE = ("macro_ap", "macro_auroc", "macro_f1")
 

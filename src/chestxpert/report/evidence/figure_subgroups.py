@@ -10,10 +10,11 @@ from chestxpert.report.canvas import Canvas
 from chestxpert.report.evidence.stored import detailed, number, part
 from chestxpert.report.external import whom
 from chestxpert.report.figure import Figure, Key, Table, side_key, two_widths
-from chestxpert.report.results import Estimate, Results, finding_name
+from chestxpert.report.results import Results, finding_name
 from chestxpert.report.rows import Mark, Panel, Row, draw_interval, draw_rows
 from chestxpert.report.scales import Scale, decimal, domain, grouped, signed
 from chestxpert.report.shortcut import NAME, draw_floor, floor_at, floor_keys, floor_words
+from chestxpert.report.stored_values import Estimate
 
 _WORDS = {"sex": "Sex", "age": "Age", "view": "View", "images": "Test images of the patient"}
 _GAP_WORDS = {"sensitivity": "sensitivity", "specificity": "specificity", "auroc": "AUROC"}

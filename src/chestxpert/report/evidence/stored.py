@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chestxpert.report.results import Estimate, Results
+from chestxpert.report.results import Results
+from chestxpert.report.stored_values import Estimate
 
 GROUP_WORDS = {"head": "Head", "medium": "Medium", "tail": "Tail"}
 

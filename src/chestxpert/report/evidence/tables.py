@@ -8,8 +8,9 @@ from typing import Any
 from chestxpert.report.evidence.stored import detailed, number, part
 from chestxpert.report.external import coverage_words, half_words, is_partial
 from chestxpert.report.figure import Table
-from chestxpert.report.results import Estimate, Results, finding_name
+from chestxpert.report.results import Results, finding_name
 from chestxpert.report.scales import decimal, grouped, percent
+from chestxpert.report.stored_values import Estimate
 from chestxpert.report.words import and_words
 
 _POINTS = {

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from chestxpert.report.evidence.stored import part
 from chestxpert.report.files.tidy import Record, entry, estimates
-from chestxpert.report.results import Contrast, Results
+from chestxpert.report.results import Results
+from chestxpert.report.stored_values import Contrast
 
 
 def _who(results: Results, name: str) -> Record:

@@ -11,8 +11,9 @@ from chestxpert.report.cohort_table import cohort_table
 from chestxpert.report.evidence.stored import detailed, has_interval, number, part
 from chestxpert.report.figure import Table
 from chestxpert.report.read import StudyFolder
-from chestxpert.report.results import Estimate, Results, metric_name
+from chestxpert.report.results import Results, metric_name
 from chestxpert.report.scales import grouped, typeset
+from chestxpert.report.stored_values import Estimate
 
 SIMULATED = "Simulated images, drawings and no radiographs: nothing here says anything about patients."
 _INTERVAL = re.compile(r"\d \[|\d to [\d+\N{MINUS SIGN}]")
