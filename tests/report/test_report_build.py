@@ -10,7 +10,7 @@ from report_pages import Page
 from chestxpert.cohort.table import Cohort
 from chestxpert.labels import NIH15
 from chestxpert.report import build_report, summary_text
-from chestxpert.report.build import Counts
+from chestxpert.report.counts import Counts
 from chestxpert.report.results import Results
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chestxpert.cohort.frequency import GROUPS, frequency_groups
-from chestxpert.cohort.table import SPLITS, Cohort
+from chestxpert.cohort.table import Cohort
 from chestxpert.evaluation.floor import shortcut_floor
 from chestxpert.files import write_text
 from chestxpert.report.cohort_table import cohort_table
 from chestxpert.report.confusion_tables import confusion_tables
+from chestxpert.report.counts import Counts
 from chestxpert.report.evidence.figure_decision import decision_figure
 from chestxpert.report.evidence.figure_groups import groups_figure
 from chestxpert.report.evidence.figure_reliability import reliability_figure
@@ -52,33 +52,6 @@ from chestxpert.report.words import times
 from chestxpert.taxonomy import Taxonomy
 
 REPORT = "report.html"
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How often each label occurs, among how many images that tell, and the order in which labels are shown.
-
-    Most frequent in training first.
-    """
-
-    labels: list[str]
-    findings: list[str]
-    by_split: dict[str, dict[str, int]]
-    known: dict[str, dict[str, int]]
-    sizes: dict[str, int]
-
-    @classmethod
-    def of(cls, cohort: Cohort) -> Counts:
-        """Counts of every split of a cohort."""
-        by_split = {split: cohort.counts(split) for split in SPLITS}
-        labels = sorted(cohort.label_space.labels, key=lambda label: -by_split["train"][label])
-        findings = [label for label in labels if label != cohort.label_space.no_finding]
-        known = {split: cohort.known_counts(split) for split in SPLITS}
-        return cls(labels, findings, by_split, known, {split: len(cohort.rows(split)) for split in SPLITS})
-
-    def shares(self, split: str) -> dict[str, float]:
-        """Share of the images of a split that carry each label, among those that tell; 0 where none does."""
-        return {label: self.by_split[split][label] / max(self.known[split][label], 1) for label in self.labels}
 
 
 def build_report(study_folder: Path, images: bool = True) -> Path:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chestxpert.report.build import Counts
 from chestxpert.report.cards.markdown import Section, paragraph, table
 from chestxpert.report.cards.performance import tested_on
 from chestxpert.report.cards.subject import CardSubject
+from chestxpert.report.counts import Counts
 from chestxpert.report.evidence.stored import GROUP_WORDS, number, numbers, part
 from chestxpert.report.evidence.tables import agreement_tables, agreement_words, floor_sentence
 from chestxpert.report.figure import Table

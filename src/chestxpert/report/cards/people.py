@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from chestxpert.cohort.table import Cohort
-from chestxpert.report.build import Counts, unknown_words
+from chestxpert.report.build import unknown_words
 from chestxpert.report.cards.markdown import Section, bullets, paragraph, sentences, table
 from chestxpert.report.cards.subject import CardSubject
 from chestxpert.report.cohort_table import cohort_table
+from chestxpert.report.counts import Counts
 from chestxpert.report.evidence.stored import number, part
 from chestxpert.report.figure import Table
 from chestxpert.report.figures_cohort import SPLITS
