@@ -32,12 +32,13 @@ from chestxpert.evaluation.diagnosis import MeasuredRun, diagnose
 from chestxpert.evaluation.each import Each, one_by_one
 from chestxpert.evaluation.external_lines import Ground, Line, external_contrasts
 from chestxpert.evaluation.external_verdict import external_verdict
-from chestxpert.evaluation.further_results import Study, further_results
+from chestxpert.evaluation.further_results import further_results
 from chestxpert.evaluation.measured_runs import RunResult, recipe_values
 from chestxpert.evaluation.partitions import DEFAULT
 from chestxpert.evaluation.recipe_results import describe_recipe
 from chestxpert.evaluation.run_metrics import plain
 from chestxpert.evaluation.scored import Decided
+from chestxpert.evaluation.study_lines import Study
 from chestxpert.evaluation.threshold_rules import F1, ThresholdRule
 from chestxpert.evaluation.uncertainty.permutation import PERMUTATIONS, permutation_p
 from chestxpert.evaluation.uncertainty.smallest import checked_margin

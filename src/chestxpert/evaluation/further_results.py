@@ -7,8 +7,7 @@ the best of each side as validation chose them. ``detailed`` names them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,59 +17,23 @@ from chestxpert.evaluation.agreement import SharedImages, describe_agreement, me
 from chestxpert.evaluation.bootstrap import FEWER, PatientDraws, interval
 from chestxpert.evaluation.coverage import Coverage
 from chestxpert.evaluation.decision_curve import THRESHOLDS, net_benefit, treat_all
-from chestxpert.evaluation.each import Each, one_by_one
 from chestxpert.evaluation.estimates import claimed, estimate, mean_over_labels, seed_mean
-from chestxpert.evaluation.external_lines import Ground, Line
-from chestxpert.evaluation.floor import Floor, shortcut_floor
-from chestxpert.evaluation.floor_lead import lead_by_label
+from chestxpert.evaluation.external_lines import Ground
 from chestxpert.evaluation.further import BIASED_IN_DRAWS, CALIBRATION, CURVES, DECISIONS, FITTED, drawn_curves
 from chestxpert.evaluation.groups import describe_groups
-from chestxpert.evaluation.measured_runs import RunMeasures, RunResult, recipe_values
+from chestxpert.evaluation.measured_runs import RunMeasures
 from chestxpert.evaluation.measures import Values
 from chestxpert.evaluation.metrics import BoolArray, FloatArray, macro, ratio
-from chestxpert.evaluation.partitions import DEFAULT, Partition, partitions
-from chestxpert.evaluation.recipe_results import describe_recipe, label_estimate
+from chestxpert.evaluation.partitions import DEFAULT
+from chestxpert.evaluation.recipe_results import label_estimate
 from chestxpert.evaluation.reliability import BINS, reliability, share_interval
 from chestxpert.evaluation.roc import MAX_FPR
 from chestxpert.evaluation.scored import Decided, Scored
-from chestxpert.evaluation.subgroups import FEWEST_PATIENTS, describe_subgroups
+from chestxpert.evaluation.study_lines import Study
+from chestxpert.evaluation.whom_results import begin_subgroups, describe_floor, measured_floor
 
 CALIBRATES = ("platt", "temperature", "beta", "isotonic")
 """Corrections after training that are to make probabilities true ones."""
-
-
-@dataclass(frozen=True, eq=False)
-class Study:
-    """What all parts are computed from.
-
-    Parameters
-    ----------
-    lines : mapping of recipe to its runs, measured
-    ground : Ground
-        With draws over the cohort's test images.
-    detailed : sequence of str
-        Recipes with intervals of everything.
-    seed : int
-        Of the draws.
-    each : callable
-        How independent parts of the work are done.
-    """
-
-    lines: Mapping[str, Line]
-    ground: Ground
-    detailed: Sequence[str]
-    seed: int
-    each: Each = one_by_one
-
-    @property
-    def cohort(self) -> Cohort:
-        """What the lines are measured on."""
-        return self.ground.cohort
-
-    @property
-    def measured(self) -> dict[str, Sequence[RunMeasures]]:
-        """The runs of each recipe."""
-        return {name: line.measured for name, line in self.lines.items()}
 
 
 def further_results(study: Study, columns: Sequence[str] = DEFAULT, other: Cohort | None = None) -> dict[str, Any]:
@@ -87,8 +50,8 @@ def further_results(study: Study, columns: Sequence[str] = DEFAULT, other: Cohor
     # What takes long is begun first, all of it, so that whoever shares it out has enough to share.
     runs = [(name, run) for name in study.detailed for run in study.lines[name].decided]
     curves_of_runs = study.each(_drawn_curves, study.ground, [run for _, run in runs])
-    subgroups = _subgroups(study, columns)
-    floor = study.each(_measured_floor, study.ground, [columns])
+    subgroups = begin_subgroups(study, columns)
+    floor = study.each(measured_floor, study.ground, [columns])
     benefits = study.each(_benefit, study.ground, [study.lines[name].decided for name in study.detailed])
     drawn = [*study.detailed, *_calibrated(study)]
     bins = study.each(_reliability, study.ground, [study.lines[name].decided[0] for name in drawn])
@@ -106,7 +69,7 @@ def further_results(study: Study, columns: Sequence[str] = DEFAULT, other: Cohor
         "operating": _operating(study, points, draws),
         "calibration": _calibration(study, points, draws),
         "subgroups": next(subgroups),
-        "floor": _floor(study, next(floor)),
+        "floor": describe_floor(study, next(floor)),
     }
     result["operating"]["net_benefit"] |= {"recipes": dict(zip(study.detailed, benefits, strict=True))}
     result["calibration"]["reliability"] = {
@@ -281,83 +244,6 @@ def _reliability(ground: Ground, decided: Decided) -> dict[str, Any]:
         counts = {key: entry[key].astype(np.int64) for key in ("n", "positives")}
         described[label] = counts | {"mean_prob": entry["mean_prob"], "share": entry["share"], "low": low, "high": high}
     return described
-
-
-def _subgroups(study: Study, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The one entry, once it is asked for; its parts are begun at once."""
-    parts = partitions(study.cohort, study.cohort.rows("test"), columns)
-    asked = [(study.lines[name].decided, part) for name in study.detailed for part in parts]
-    return _subgroup_entry(study, parts, study.each(_subgroup, study.ground, asked))
-
-
-def _subgroup_entry(
-    study: Study, parts: Sequence[Partition], found: Iterator[dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
-    yield {
-        "by": [part.name for part in parts],
-        "fewest_patients": FEWEST_PATIENTS,
-        "draws": min(len(study.ground.draws), FEWER),
-        "detailed": list(study.detailed),
-        "recipes": {name: {part.name: next(found) for part in parts} for name in study.detailed},
-    }
-
-
-def _subgroup(ground: Ground, asked: tuple[Sequence[Decided], Partition]) -> dict[str, Any]:
-    decided, part = asked
-    described: dict[str, Any] = _of_parts(ground, decided, [part])[part.name]
-    return described
-
-
-def _of_parts(ground: Ground, runs: Sequence[Decided], parts: Sequence[Partition]) -> dict[str, Any]:
-    findings = ground.cohort.label_space.findings
-    return describe_subgroups(ground.scored(runs), parts, ground.draws.first(FEWER), findings)
-
-
-def _measured_floor(ground: Ground, columns: Sequence[str]) -> tuple[Floor, Line, dict[str, Any]] | None:
-    """The floor's predictions, the floor as a line, and its means in every subgroup."""
-    floor = shortcut_floor(ground.cohort)
-    if floor is None:
-        return None
-    run = RunResult(0, floor.predictions)
-    measured = [ground.measure(run)]
-    line = Line([run], measured, recipe_values([run], measured, ground.primary))
-    parts = partitions(ground.cohort, ground.cohort.rows("test"), columns)
-    means = {
-        by: {"groups": {group: {"macro": entry["macro"]} for group, entry in own["groups"].items()}}
-        for by, own in _of_parts(ground, line.decided, parts).items()
-    }
-    return floor, line, means
-
-
-def _floor(study: Study, found: tuple[Floor, Line, dict[str, Any]] | None) -> dict[str, Any] | None:
-    """The floor measured as recipes are, and how far the detailed ones are above it, each on what it predicts."""
-    if found is None:
-        return None
-    floor, below, subgroups = found
-    cohort, ground = study.cohort, study.ground
-    described = describe_recipe(below.runs, below.measured, below.values, cohort, ground.taxonomy)
-    whole = Coverage.of(floor.predictions, cohort)
-    leads: dict[str, dict[str, Any]] = {}
-    for name in study.detailed:
-        line = study.lines[name]
-        mine, own = line.values, Coverage.of(line.runs[0].predictions, cohort)
-        floor_there = ground.limited(below, whole, own)
-        there = floor_there.values
-        leads[name] = {
-            metric: estimate([mine.test[metric] - there.test[metric]], [mine.draws[metric] - there.draws[metric]])
-            for metric in ("macro_auroc", "macro_ap", "macro_f1", "macro_auroc_findings", "macro_ap_findings")
-        }
-        leads[name]["per_label"] = lead_by_label(line.measured, floor_there.measured, study.cohort.label_space.labels)
-    return {
-        "features": list(floor.features),
-        "fitted_on": "train",
-        "unfitted": list(floor.unfitted),
-        "metrics": described["metrics"],
-        "per_label": described["per_label"],
-        "levels": described["levels"],
-        "subgroups": subgroups,
-        "above": leads,
-    }
 
 
 def _agreement(study: Study, other: Cohort) -> dict[str, Any]:

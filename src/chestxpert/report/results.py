@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chestxpert.errors import RunError
-from chestxpert.report.stored_values import Confusion, Contrast, Estimate, Fate, _finite
+from chestxpert.report.stored_values import Confusion, Contrast, Estimate, Fate, finite
 
 METRICS = {
     "macro_auroc": "Macro AUROC",
@@ -88,7 +88,7 @@ class Results:
 
         The best of each side always is among them.
         """
-        scores = {name: _finite(_validation(self.recipe(name)).get(self.primary)) for name in names}
+        scores = {name: finite(_validation(self.recipe(name)).get(self.primary)) for name in names}
         ranked = sorted(names, key=lambda name: (name not in self.best, -(scores[name] or 0.0)))
         return [name for name in names if name in ranked[:most]]
 
@@ -203,7 +203,7 @@ class Results:
     def per_seed(self, name: str, metric: str) -> list[float]:
         """The metric of each single seed; empty where there is but one seed, or none is recorded."""
         values = self.recipe(name).get("metrics", {}).get(metric, {}).get("per_seed", ())
-        known = [value for value in map(_finite, values) if value is not None]
+        known = [value for value in map(finite, values) if value is not None]
         return known if len(self.seeds(name)) > 1 else []
 
     @property
@@ -218,7 +218,7 @@ class Results:
     def thresholds(self, name: str, label: str) -> list[float]:
         """The recipe's thresholds for one label, one a seed, chosen on validation; empty if not recorded."""
         values = self.recipe(name).get("per_label", {}).get(label, {}).get("thresholds", ())
-        return [value for value in map(_finite, values) if value is not None]
+        return [value for value in map(finite, values) if value is not None]
 
     def fate(self, name: str, finding: str) -> Fate | None:
         """What became of a finding's true cases under the recipe, mean over seeds; None if not recorded."""
@@ -239,12 +239,12 @@ class Results:
 
     def cost(self, name: str, key: str) -> float | None:
         """One of the numbers of cost.json, such as ``parameters``; None if not recorded."""
-        return _finite(self.recipe(name).get("cost", {}).get(key))
+        return finite(self.recipe(name).get("cost", {}).get(key))
 
     def asked(self, name: str) -> dict[str, float]:
         """Share of the test images that each network of a cascade is asked of; empty if not recorded."""
         shares = self.recipe(name).get("cost", {}).get("asked")
-        known = {k: _finite(share) for k, share in shares.items()} if isinstance(shares, Mapping) else {}
+        known = {k: finite(share) for k, share in shares.items()} if isinstance(shares, Mapping) else {}
         return {network: share for network, share in known.items() if share is not None}
 
 
@@ -254,7 +254,7 @@ def _validation(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _contrast(values: Mapping[str, Any]) -> Contrast:
-    numbers = {key: _finite(values.get(key)) for key in ("difference", "low", "high", "p", "p_adjusted")}
+    numbers = {key: finite(values.get(key)) for key in ("difference", "low", "high", "p", "p_adjusted")}
     return Contrast(
         str(values["a"]),
         str(values["b"]),

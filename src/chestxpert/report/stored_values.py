@@ -24,7 +24,7 @@ class Estimate:
         """Estimate from the ``{"mean", "low", "high"}`` of comparison.json; anything else is undefined."""
         if not isinstance(values, Mapping):
             return cls()
-        return cls(*(_finite(values.get(key)) for key in ("mean", "low", "high")))
+        return cls(*(finite(values.get(key)) for key in ("mean", "low", "high")))
 
     def words(self, digits: int = 3) -> str:
         """For example ``0.742 [0.711, 0.771]``."""
@@ -92,7 +92,7 @@ class Confusion:
         """Counts from the ``{tp, fp, fn, tn}`` of comparison.json; None if one is missing or is no number."""
         if not isinstance(values, Mapping):
             return None
-        tp, fp, fn, tn = (_finite(values.get(key)) for key in ("tp", "fp", "fn", "tn"))
+        tp, fp, fn, tn = (finite(values.get(key)) for key in ("tp", "fp", "fn", "tn"))
         return None if tp is None or fp is None or fn is None or tn is None else cls(tp, fp, fn, tn)
 
     @property
@@ -111,7 +111,8 @@ class Confusion:
         return self.tp / (self.tp + self.fn) if self.tp + self.fn else None
 
 
-def _finite(value: object) -> float | None:
+def finite(value: object) -> float | None:
+    """A number that is stored; None for what is none, and where nothing is defined."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)
